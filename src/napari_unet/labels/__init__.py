@@ -1,0 +1,28 @@
+"""What an annotation means: scribbles, masks or objects; classes, names, colours, ignore."""
+
+from napari_unet.labels.annotation import (
+    CLASS_COLORS,
+    IGNORE,
+    Annotation,
+    AnnotationKind,
+    LabelClass,
+    default_annotation,
+    default_color,
+    to_class_indices,
+)
+from napari_unet.labels.kinds import KindGuess, LabelSummary, infer_kind, summarize_labels
+
+__all__ = [
+    "CLASS_COLORS",
+    "IGNORE",
+    "Annotation",
+    "AnnotationKind",
+    "KindGuess",
+    "LabelClass",
+    "LabelSummary",
+    "default_annotation",
+    "default_color",
+    "infer_kind",
+    "summarize_labels",
+    "to_class_indices",
+]

@@ -1,0 +1,90 @@
+"""What a model file says about itself: everything needed to use the weights, free of torch.
+
+The record is the JSON under ``napari_unet`` in the header of a safetensors file. Its format: eight bytes with the
+header's length (little-endian), then the header as JSON (see the safetensors documentation), so that a dock can show
+a model without loading torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_unet.images import Normalisation
+from napari_unet.labels import Annotation
+from napari_unet.settings import NetworkSettings, TrainSettings
+
+FORMAT_VERSION = 1
+"""Raised when an older program could misread a newer file."""
+
+
+class ClassScore(BaseModel):
+    """Dice and IoU of one class; ``None`` where undefined."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dice: float | None
+    iou: float | None
+
+
+class ValidationRecord(BaseModel):
+    """How good the model is, and how that was found.
+
+    Attributes
+    ----------
+    honest : bool
+        False where too little was annotated; then there are no scores.
+    method : str
+        How the held-out regions were chosen, as a sentence.
+    regions : dict
+        By image hash: the held-out boxes, kept for any later fine-tuning on the same image.
+    scores : dict
+        By class value as a string.
+    mean_dice : float, optional
+        Mean over the defined classes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    honest: bool = False
+    method: str = ""
+    regions: dict[str, tuple[tuple[tuple[int, int], ...], ...]] = Field(default_factory=dict)
+    scores: dict[str, ClassScore] = Field(default_factory=dict)
+    mean_dice: float | None = None
+
+
+class HistoryPoint(BaseModel):
+    """One validation during training; losses and scores ``None`` where undefined."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    seconds: float
+    training_loss: float | None = None
+    validation_loss: float | None = None
+    mean_dice: float | None = None
+
+
+class ModelRecord(BaseModel):
+    """Everything a model file knows besides its weights."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int = FORMAT_VERSION
+    kind: Literal["unet"] = "unet"
+    name: str = ""
+    created: str = Field("", description="UTC, ISO 8601")
+    network: NetworkSettings
+    annotation: Annotation
+    normalisation: Normalisation
+    axes: str = Field("", description="axes of the first training image")
+    training: TrainSettings | None = None
+    plan: dict[str, Any] = Field(
+        default_factory=dict, description="what was chosen from the data: patch, batch, seed, threads, steps, device"
+    )
+    history: tuple[HistoryPoint, ...] = ()
+    validation: ValidationRecord = Field(default_factory=ValidationRecord)
+    images: dict[str, str] = Field(default_factory=dict, description="hash of each training image, by name")
+    parents: tuple[str, ...] = Field((), description="hashes of the models this was fine-tuned from, oldest first")
+    versions: dict[str, str] = Field(default_factory=dict)

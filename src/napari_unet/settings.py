@@ -1,0 +1,189 @@
+"""Every option, once: behind the docks, the command line and the API.
+
+Each field has a title (its label in a form), a description with its unit (tooltip and command-line help) and bounds.
+``None`` means "chosen from the data and the device" and is shown as *auto*. ``json_schema_extra={"advanced": True}``
+folds a field away in the dock.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from napari_unet.labels import AnnotationKind
+
+Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Norm = Literal["batch", "group", "instance"]
+
+_ADVANCED: dict[str, Any] = {"advanced": True}
+
+
+class Settings(BaseModel):
+    """Base: frozen, and a misspelt option is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NetworkSettings(Settings):
+    """What it takes to build a network; stored in every model file."""
+
+    n_channels: int = Field(ge=1)
+    n_classes: int = Field(ge=1)
+    width: int = Field(64, ge=1, le=512)
+    depth: int = Field(4, ge=1, le=7)
+    ndim: Literal[2, 3] = 2
+    padding: Literal["same", "valid"] = "same"
+    norm: Norm | None = "batch"
+
+
+class AugmentationSettings(Settings):
+    """How training patches are varied. Zero or off leaves that variation out."""
+
+    flips: bool = Field(True, title="Flips", description="Mirror patches along Y and X at random.")
+    turns: bool = Field(True, title="90° turns", description="Turn patches by multiples of 90° at random.")
+    rotation: float = Field(15.0, ge=0, le=180, title="Rotation", description="Largest rotation, in degrees.")
+    scale: float = Field(0.15, ge=0, le=0.9, title="Scale", description="Largest change of size, as a fraction.")
+    elastic: float = Field(
+        4.0, ge=0, le=50, title="Elastic", description="Standard deviation of the elastic displacement, in pixels."
+    )
+    brightness: float = Field(
+        0.2, ge=0, le=2, title="Brightness", description="Largest shift, in standard deviations of the image."
+    )
+    contrast: float = Field(0.25, ge=0, le=0.95, title="Contrast", description="Largest change, as a fraction.")
+    noise: float = Field(
+        0.1, ge=0, le=2, title="Noise", description="Largest noise, in standard deviations of the image."
+    )
+
+
+class ComputeSettings(Settings):
+    """Where and how precisely to compute."""
+
+    device: Device = Field(
+        "auto",
+        title="Device",
+        description="Where to compute. auto: the GPU if there is one that works, else the processor.",
+        json_schema_extra=_ADVANCED,
+    )
+    precision: Precision = Field(
+        "auto",
+        title="Precision",
+        description="Number format. auto: 16 bit where the device is faster with it, else 32 bit.",
+        json_schema_extra=_ADVANCED,
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=512,
+        title="Threads",
+        description="Processor threads. auto: all cores, one of them left to the viewer when there are more than two.",
+        json_schema_extra=_ADVANCED,
+    )
+
+
+class TrainSettings(ComputeSettings):
+    """How to train."""
+
+    labels_are: AnnotationKind | None = Field(
+        None,
+        title="Labels are",
+        description="What the labels mean. scribbles: 0 is unlabelled. masks: 0 is the background. objects: every "
+        "value is one object. auto: found from the labels.",
+    )
+    minutes: float | None = Field(
+        5.0, gt=0, le=10080, title="Time", description="Length of the training, in minutes."
+    )
+    steps: int | None = Field(
+        None,
+        ge=1,
+        title="Steps",
+        description="Length of the training, in steps, instead of a time. Repeatable with the same seed.",
+        json_schema_extra=_ADVANCED,
+    )
+    recipe: Literal["default", "classic"] = Field(
+        "default",
+        title="Recipe",
+        description="default: learning rate annealed over the given time, averaged weights. classic: Adam 1e-4, "
+        "halved when the validation loss stalls, as in the usual U-Net tutorial.",
+        json_schema_extra=_ADVANCED,
+    )
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, title="Seed", description="Start of all random numbers.", json_schema_extra=_ADVANCED
+    )
+    width: int | None = Field(
+        None,
+        ge=1,
+        le=512,
+        title="Width",
+        description="Feature channels of the first level; they double at each level down.",
+        json_schema_extra=_ADVANCED,
+    )
+    depth: int | None = Field(
+        None, ge=1, le=7, title="Depth", description="Number of times the image is halved.", json_schema_extra=_ADVANCED
+    )
+    norm: Norm | None = Field(
+        "batch",
+        title="Normalisation layers",
+        description="batch is exact for tiles of any size; group and instance can leave seams between tiles.",
+        json_schema_extra=_ADVANCED,
+    )
+    padding: Literal["same", "valid"] = Field(
+        "same",
+        title="Padding",
+        description="same: output as large as the input. valid: unpadded, as in the U-Net paper.",
+        json_schema_extra=_ADVANCED,
+    )
+    patch_size: int | None = Field(
+        None, ge=16, le=4096, title="Patch", description="Side of a training patch, in pixels.",
+        json_schema_extra=_ADVANCED,
+    )  # fmt: skip
+    batch_size: int | None = Field(
+        None, ge=1, le=1024, title="Batch", description="Patches per step.", json_schema_extra=_ADVANCED
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, le=1, title="Learning rate", description="Largest step size.", json_schema_extra=_ADVANCED
+    )
+    validation_fraction: float = Field(
+        0.2,
+        ge=0,
+        le=0.5,
+        title="Held out",
+        description="Fraction of the annotation kept from training to score it honestly. 0: no score.",
+        json_schema_extra=_ADVANCED,
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        title="Patience",
+        description="Stop after this many validations without improvement. auto: 20.",
+        json_schema_extra=_ADVANCED,
+    )
+    augmentation: AugmentationSettings = Field(
+        default_factory=AugmentationSettings,
+        title="Augmentation",
+        description="How training patches are varied.",
+        json_schema_extra=_ADVANCED,
+    )
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> TrainSettings:
+        if self.minutes is None and self.steps is None:
+            raise ValueError("give the length of the training, in minutes or in steps")
+        return self
+
+
+class PredictSettings(ComputeSettings):
+    """How to predict."""
+
+    tile_size: int | None = Field(
+        None,
+        ge=16,
+        le=16384,
+        title="Tile",
+        description="Side of the kept part of a tile, in pixels. auto: from the memory there is.",
+        json_schema_extra=_ADVANCED,
+    )
+    probabilities: bool = Field(
+        False, title="Probabilities", description="Also return the probability of every class."
+    )
