@@ -67,7 +67,9 @@ class Image:
         if not label_axes(axes).endswith("YX"):
             raise InputError(f"{self.name} has the axes {axes}.", "Move Y and X to the end (C may follow).")
         if "C" in axes and len(self.channels) > 1:
-            raise InputError(f"{self.name} has a channel axis already.", "Use one layer, or layers without one.")
+            raise InputError(
+                f"{self.name} has a channel axis already.", "Use one layer, or layers without one."
+            )
         if 0 in self.channels[0].shape:
             raise InputError(f"{self.name} is empty: its shape is {tuple(self.channels[0].shape)}.")
         if np.dtype(self.channels[0].dtype).kind not in "biuf":
@@ -142,5 +144,6 @@ class AnnotatedImage:
 
 def _float32(block: NDArray[Any]) -> NDArray[np.float32]:
     if block.dtype == np.float64:
-        block = np.clip(block, np.finfo(np.float32).min, np.finfo(np.float32).max)
+        largest = np.finfo(np.float32).max
+        block = np.where(np.isinf(block), block, np.clip(block, -largest, largest))  # infinity stays invalid
     return np.ascontiguousarray(block, dtype=np.float32)

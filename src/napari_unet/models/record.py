@@ -81,10 +81,13 @@ class ModelRecord(BaseModel):
     axes: str = Field("", description="axes of the first training image")
     training: TrainSettings | None = None
     plan: dict[str, Any] = Field(
-        default_factory=dict, description="what was chosen from the data: patch, batch, seed, threads, steps, device"
+        default_factory=dict,
+        description="what was chosen from the data: patch, batch, seed, threads, steps, device",
     )
     history: tuple[HistoryPoint, ...] = ()
     validation: ValidationRecord = Field(default_factory=ValidationRecord)
     images: dict[str, str] = Field(default_factory=dict, description="hash of each training image, by name")
-    parents: tuple[str, ...] = Field((), description="hashes of the models this was fine-tuned from, oldest first")
+    parents: tuple[str, ...] = Field(
+        (), description="hashes of the models this was fine-tuned from, oldest first"
+    )
     versions: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,154 @@
+"""Image file formats: what is in a file, and its pixels."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import tifffile
+import zarr
+from numpy.typing import NDArray
+
+from napari_unet.axes import default_axes
+from napari_unet.errors import InputError
+
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", ".zarr")
+"""What can be read, in lower case."""
+
+IN_MEMORY = 256 << 20
+"""Compressed TIFF files up to this size are decoded whole, larger ones piece by piece."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The content of a file: an array that reads what is asked of it, its axes, and the memory it holds."""
+
+    array: Any
+    axes: str
+    held_bytes: int
+
+
+def suffix(path: Path) -> str:
+    """Suffix in lower case."""
+    return path.suffix.lower()
+
+
+def open_file(path: Path) -> Opened:
+    """Open an image file.
+
+    Parameters
+    ----------
+    path : Path
+        Of one of :data:`SUFFIXES`.
+
+    Raises
+    ------
+    InputError
+        If it is missing, of another format, or damaged.
+    """
+    opener = _OPENERS.get(suffix(path))
+    if opener is None:
+        raise InputError(f"{path.name} is no image that can be read.", f"Use one of {', '.join(SUFFIXES)}.")
+    if not path.exists():
+        raise InputError(f"There is no file {path}.", "Check the path.")
+    try:
+        return opener(path)
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read.", "Change its permissions or use a copy.") from error
+    except (OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, struct.error) as error:
+        raise InputError(f"{path.name} cannot be read: the file is damaged.", "Use another copy.") from error
+
+
+def _open_pixels(path: Path) -> Opened:
+    """PNG, JPEG and BMP: two dimensions and possibly colour; an alpha channel is left out."""
+    data = path.read_bytes()
+    if suffix(path) == ".png":
+        pixels = _decode_png(data)
+    elif suffix(path) == ".bmp":
+        pixels = imagecodecs.bmp_decode(data)
+    else:
+        pixels = imagecodecs.jpeg8_decode(data)
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        pixels = pixels[..., :-1]
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    pixels = np.ascontiguousarray(pixels)
+    return Opened(pixels, default_axes(pixels.ndim, rgb=pixels.ndim == 3), pixels.nbytes)
+
+
+def _decode_png(data: bytes) -> NDArray[Any]:
+    return np.asarray(imagecodecs.png_decode(data))
+
+
+def _open_npy(path: Path) -> Opened:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return Opened(array, _guess_axes(array.shape, array.dtype), 0)
+
+
+def _open_tiff(path: Path) -> Opened:
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        axes, shape = str(series.axes), tuple(series.shape)
+        size = prod(shape) * np.dtype(series.dtype).itemsize
+        colour = series.keyframe.photometric == tifffile.PHOTOMETRIC.RGB
+        if series.dataoffset is not None and size > IN_MEMORY:
+            array, held = tifffile.memmap(path, series=0, mode="r"), 0
+        elif size <= IN_MEMORY:
+            array = series.asarray()
+            held = size
+        else:
+            array, held = zarr.open(tifffile.imread(path, aszarr=True, series=0, level=0), mode="r"), 0
+    if "S" in axes:
+        if "C" in axes:
+            raise InputError(
+                f"{path.name} has channels and colours (axes {axes}).", "Split it into several files."
+            )
+        if colour and shape[axes.index("S")] == 4 and held:  # RGBA
+            array = array[tuple(slice(3) if a == "S" else slice(None) for a in axes)]
+        axes = axes.replace("S", "C")
+    if len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
+        axes = default_axes(len(shape))
+    return Opened(array, axes, held)
+
+
+def _open_zarr(path: Path) -> Opened:
+    node = zarr.open(str(path), mode="r")
+    if hasattr(node, "shape"):
+        return Opened(node, _guess_axes(node.shape, node.dtype), 0)
+    attributes = dict(node.attrs)
+    scales = attributes.get("ome", attributes).get("multiscales")
+    if scales:  # OME-Zarr: the first data set has full resolution
+        array = node[scales[0]["datasets"][0]["path"]]
+        named = [a["name"] if isinstance(a, dict) else a for a in scales[0].get("axes", [])]
+        axes = "".join(named).upper() if all(len(a) == 1 for a in named) else ""
+        return Opened(array, axes if len(axes) == array.ndim else _guess_axes(array.shape, array.dtype), 0)
+    arrays = [array for _, array in sorted(node.arrays())]
+    if len(arrays) != 1:
+        raise InputError(
+            f"{path.name} holds {len(arrays)} arrays instead of one image.", "Choose one of them."
+        )
+    return Opened(arrays[0], _guess_axes(arrays[0].shape, arrays[0].dtype), 0)
+
+
+def _guess_axes(shape: tuple[int, ...], dtype: Any) -> str:
+    """Axes of an array without any: RGB only where everything speaks for it (8 bit, three or four colours)."""
+    rgb = len(shape) == 3 and shape[-1] in (3, 4) and np.dtype(dtype) == np.uint8 and min(shape[:2]) > 4
+    return default_axes(len(shape), rgb=rgb)
+
+
+_OPENERS: dict[str, Callable[[Path], Opened]] = {
+    ".png": _open_pixels,
+    ".jpg": _open_pixels,
+    ".jpeg": _open_pixels,
+    ".bmp": _open_pixels,
+    ".tif": _open_tiff,
+    ".tiff": _open_tiff,
+    ".npy": _open_npy,
+    ".zarr": _open_zarr,
+}
