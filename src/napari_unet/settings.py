@@ -2,7 +2,7 @@
 
 Each field has a title (its label in a form), a description with its unit (tooltip and command-line help) and bounds.
 ``None`` means "chosen from the data and the device" and is shown as *auto*. ``json_schema_extra={"advanced": True}``
-folds a field away in the dock.
+folds a field away in the dock; ``{"none": ...}`` says what ``None`` is called where it is not *auto*.
 """
 
 from __future__ import annotations
@@ -92,14 +92,19 @@ class TrainSettings(ComputeSettings):
         "value is one object. auto: found from the labels.",
     )
     minutes: float | None = Field(
-        5.0, gt=0, le=10080, title="Time", description="Length of the training, in minutes."
+        5.0,
+        gt=0,
+        le=10080,
+        title="Time",
+        description="Length of the training, in minutes.",
+        json_schema_extra={"none": "by steps"},
     )
     steps: int | None = Field(
         None,
         ge=1,
         title="Steps",
         description="Length of the training, in steps, instead of a time. Repeatable with the same seed.",
-        json_schema_extra=_ADVANCED,
+        json_schema_extra=_ADVANCED | {"none": "by time"},
     )
     recipe: Literal["default", "classic"] = Field(
         "default",
@@ -126,7 +131,7 @@ class TrainSettings(ComputeSettings):
         "batch",
         title="Normalisation layers",
         description="batch is exact for tiles of any size; group and instance can leave seams between tiles.",
-        json_schema_extra=_ADVANCED,
+        json_schema_extra=_ADVANCED | {"none": "none"},
     )
     padding: Literal["same", "valid"] = Field(
         "same",

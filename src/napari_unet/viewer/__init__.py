@@ -1,0 +1,1 @@
+"""The only room that imports napari, Qt or magicgui: layers in and out, docks, plots, sample data."""
