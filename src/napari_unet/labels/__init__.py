@@ -10,7 +10,8 @@ from napari_unet.labels.annotation import (
     default_color,
     to_class_indices,
 )
-from napari_unet.labels.kinds import KindGuess, LabelSummary, infer_kind, summarize_labels
+from napari_unet.labels.kinds import KindGuess, infer_kind
+from napari_unet.labels.summary import LabelSummary, summarize_labels
 
 __all__ = [
     "CLASS_COLORS",
