@@ -1,0 +1,47 @@
+"""Where and how precisely to compute. Lazy: importing this room does not load torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_unet.device.choice import (
+        choose_device,
+        choose_precision,
+        choose_threads,
+        is_out_of_memory,
+        release_memory,
+    )
+    from napari_unet.device.hardware import available_memory
+    from napari_unet.device.trial import probe
+
+_HOMES = {
+    "available_memory": "napari_unet.device.hardware",
+    "choose_device": "napari_unet.device.choice",
+    "choose_precision": "napari_unet.device.choice",
+    "choose_threads": "napari_unet.device.choice",
+    "is_out_of_memory": "napari_unet.device.choice",
+    "probe": "napari_unet.device.trial",
+    "release_memory": "napari_unet.device.choice",
+}
+
+__all__ = [
+    "available_memory",
+    "choose_device",
+    "choose_precision",
+    "choose_threads",
+    "is_out_of_memory",
+    "probe",
+    "release_memory",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
