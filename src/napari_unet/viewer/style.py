@@ -1,0 +1,39 @@
+"""The few colours the docks add to napari's theme, and how a field is marked as the one to correct."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QWidget
+
+Tone = Literal["plain", "muted", "warning", "error"]
+
+# Amber and vermilion, told from the text with every common colour blindness; contrast at least 4.5:1.
+_ON_DARK = {"warning": "#f0b840", "error": "#ff9e6b", "muted": "#b4b8be"}
+_ON_LIGHT = {"warning": "#8a5a00", "error": "#b23c00", "muted": "#55585c"}
+
+
+def is_dark(widget: QWidget) -> bool:
+    """Whether ``widget`` stands on a dark background."""
+    return bool(widget.palette().color(QPalette.ColorRole.Window).lightness() < 128)
+
+
+def set_tone(widget: QWidget, tone: Tone) -> None:
+    """Colour the text of ``widget``; readable on both themes of napari."""
+    color = (_ON_DARK if is_dark(widget) else _ON_LIGHT).get(tone, "")
+    _set_style(widget, f"color: {color};" if color else "")
+
+
+def mark(widget: QWidget, *, wrong: bool) -> None:
+    """Draw a frame around ``widget`` if it holds what has to be corrected."""
+    if not widget.objectName():
+        widget.setObjectName(f"napari_unet_{id(widget):x}")
+    color = (_ON_DARK if is_dark(widget) else _ON_LIGHT)["error"]
+    name = widget.objectName()
+    _set_style(widget, f"#{name} {{ border: 2px solid {color}; border-radius: 3px; }}" if wrong else "")
+
+
+def _set_style(widget: QWidget, style: str) -> None:
+    if widget.styleSheet() != style:  # Qt polishes the widget anew on every call, even with the same text
+        widget.setStyleSheet(style)
