@@ -1,0 +1,20 @@
+"""The verbs, for scripts and for the command line: train, fine_tune, predict, evaluate, load_model.
+
+Importing this room does not load torch; what needs it loads it when called.
+"""
+
+from napari_unet.api.inspection import load_model, open_network, trace_network
+from napari_unet.api.prediction import predict, predict_files
+from napari_unet.api.scoring import evaluate
+from napari_unet.api.training import fine_tune, train
+
+__all__ = [
+    "evaluate",
+    "fine_tune",
+    "load_model",
+    "open_network",
+    "predict",
+    "predict_files",
+    "trace_network",
+    "train",
+]

@@ -1,0 +1,28 @@
+"""``napari-unet device``."""
+
+from __future__ import annotations
+
+from napari_unet.cli.options import ProgramOptions
+from napari_unet.settings import Device
+
+_PROGRAM = ProgramOptions()
+
+
+def device(wanted: Device = "auto", *, program: ProgramOptions = _PROGRAM) -> None:
+    """Say where training and prediction would run, after a real trial step there.
+
+    Parameters
+    ----------
+    wanted
+        The device to try.
+    program
+        How the program behaves.
+    """
+    from napari_unet.device import probe
+
+    report = probe(wanted)
+    print(f"{report.device}: {report.name}")
+    if report.total_bytes and report.free_bytes is not None:
+        print(f"Memory: {report.free_bytes / 2**30:.1f} of {report.total_bytes / 2**30:.1f} GiB free")
+    if report.advice:
+        print(report.advice)
