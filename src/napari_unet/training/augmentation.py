@@ -119,7 +119,9 @@ class Augmentation:
         per_patch = (n,) + (1,) * (images.ndim - 1)
         contrast = 1 + self._uniform(n, -options.contrast, options.contrast)
         brightness = self._uniform(n, -options.brightness, options.brightness)
-        images = images * contrast.view(per_patch).to(self.device) + brightness.view(per_patch).to(self.device)
+        images = images * contrast.view(per_patch).to(self.device) + brightness.view(per_patch).to(
+            self.device
+        )
         if options.noise:
             strength = self._uniform(n, 0, options.noise).view(per_patch).to(self.device)
             noise = torch.randn(images.shape, generator=self._noise, device=self.device)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-MAX_DECAY = 0.999
+from napari_unet.nets import UNet
 
 
 class AveragedNetwork:
@@ -21,34 +21,41 @@ class AveragedNetwork:
 
     Parameters
     ----------
-    network : Module
+    network : UNet
         The network in training; its weights are the first average.
+    max_decay : float
+        Weight of the past; 0 copies the network instead of averaging.
 
     Attributes
     ----------
-    network : Module
+    network : UNet
         The average, in evaluation mode.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: UNet, max_decay: float = 0.999) -> None:
+        self._max_decay = max_decay
         self.network = deepcopy(network).eval().requires_grad_(False)
         self._updates = 0
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take in the weights after one optimiser step."""
-        decay = min((1 + self._updates) / (10 + self._updates), MAX_DECAY)
+        decay = min((1 + self._updates) / (10 + self._updates), self._max_decay)
         self._updates += 1
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
 
     @torch.no_grad()
-    def estimate_statistics(self, batches: Iterable[Tensor]) -> None:
+    def estimate_statistics(
+        self, batches: Iterable[Tensor], forward: Callable[[nn.Module, Tensor], Tensor]
+    ) -> None:
         """Set batch norm's running mean and variance to their mean over ``batches`` for the averaged weights.
 
         Parameters
         ----------
         batches : iterable of Tensor, (N, C, ...)
             Training patches on the network's device. Nothing happens for a network without batch norm.
+        forward : callable
+            Applies the network to a batch in the run's precision.
         """
         layers = [m for m in self.network.modules() if isinstance(m, _BatchNorm)]
         if not layers:
@@ -60,7 +67,7 @@ class AveragedNetwork:
             layer.train()
         try:
             for batch in batches:
-                self.network(batch)
+                forward(self.network, batch)
         finally:
             for layer, momentum in zip(layers, momenta, strict=True):
                 layer.momentum = momentum

@@ -59,7 +59,9 @@ class CombinedLoss(nn.Module):
         if target.ndim == logits.ndim and target.shape[1] == 1:
             target = target[:, 0]
         if target.shape != logits.shape[:1] + logits.shape[2:]:
-            raise InputError(f"Logits of shape {tuple(logits.shape)} do not fit a target {tuple(target.shape)}.")
+            raise InputError(
+                f"Logits of shape {tuple(logits.shape)} do not fit a target {tuple(target.shape)}."
+            )
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
         target = target.long()

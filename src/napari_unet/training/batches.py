@@ -1,0 +1,83 @@
+"""Batches on the training device, read ahead of their use."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unet.nets import UNet
+from napari_unet.training.augmentation import Augmentation, centre_crop
+from napari_unet.training.patches import PatchSampler
+
+_Arrays = tuple[NDArray[np.float32], NDArray[np.int16]]
+
+
+class Batches:
+    """Endless training batches; the next one is read in a thread while the network works on the last.
+
+    Use it as a context manager: leaving ends the thread.
+
+    Parameters
+    ----------
+    sampler : PatchSampler
+        Draws patches.
+    augmentation : Augmentation
+        Varies them on the device.
+    network : UNet
+        What they are for; an unpadded network gets labels without the border its output lacks.
+    patch_size, batch_size : int
+        Side of a patch, patches per batch.
+    device : torch.device
+        Where batches go.
+    """
+
+    def __init__(
+        self,
+        sampler: PatchSampler,
+        augmentation: Augmentation,
+        network: UNet,
+        patch_size: int,
+        batch_size: int,
+        device: torch.device,
+    ) -> None:
+        self._sampler = sampler
+        self._augmentation = augmentation
+        self._device = device
+        self._format = network.memory_format
+        self._size = (patch_size,) * network.settings.ndim
+        self._output = (patch_size - 2 * network.margin,) * network.settings.ndim
+        self._source = augmentation.source_size(self._size)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="patches")
+        self._ahead: Future[_Arrays] | None = None
+        self.batch_size = batch_size
+
+    def __enter__(self) -> Batches:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """Varied images (N, C, *patch) float32 and class indices (N, *output) int64."""
+        arrays = self._ahead.result() if self._ahead is not None else self._read()
+        self._ahead = self._thread.submit(self._read)
+        images, classes = (torch.from_numpy(a[: self.batch_size]).to(self._device) for a in arrays)
+        images, classes = self._augmentation(images, classes, self._size)
+        return images.contiguous(memory_format=self._format), centre_crop(classes, self._output)
+
+    def plain(self, n: int) -> list[Tensor]:
+        """``n`` batches of images as they are, for the statistics of batch norm."""
+        if self._ahead is not None:
+            self._ahead.result()  # the sampler serves one thread at a time
+        drawn = [self._sampler.batch(self.batch_size, self._output, self._size)[0] for _ in range(n)]
+        return [torch.from_numpy(a).to(self._device).contiguous(memory_format=self._format) for a in drawn]
+
+    def _read(self) -> _Arrays:
+        return self._sampler.batch(self.batch_size, self._output, self._source)

@@ -1,0 +1,129 @@
+"""Score a network on the held-out regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_unet.events import Box
+from napari_unet.nets import UNet
+from napari_unet.scores import Confusion
+from napari_unet.training.coverage import Plane, blocks
+from napari_unet.training.patches import PatchReader
+
+WINDOW = {2: 512, 3: 96}
+MAX_PIXELS = 1 << 22
+"""Held-out pixels scored at most in one validation; of more, evenly spread windows are taken, always the same."""
+
+
+class HeldOut:
+    """The held-out regions, cut into windows.
+
+    The network sees real surroundings around a window, as far as the image goes; only the window is scored.
+
+    Parameters
+    ----------
+    reader : PatchReader
+        Where pieces are read.
+    planes : sequence of Plane
+        What is annotated.
+    regions : sequence of sequence of Box
+        Held-out boxes per image.
+    """
+
+    def __init__(
+        self, reader: PatchReader, planes: Sequence[Plane], regions: Sequence[Sequence[Box]]
+    ) -> None:
+        self._reader = reader
+        windows = [
+            (plane, window)
+            for plane in planes
+            for box in regions[plane.image]
+            for window in _windows(plane, box)
+            if (reader.read(plane, window).classes >= 0).any()
+        ]
+        pixels = sum(_volume(window) for _, window in windows)
+        keep = max(1, len(windows) * MAX_PIXELS // max(pixels, 1))
+        if keep < len(windows):
+            windows = [windows[i] for i in np.linspace(0, len(windows) - 1, keep).round().astype(int)]
+        self._windows = windows
+
+    def __bool__(self) -> bool:
+        return bool(self._windows)
+
+    def score(
+        self,
+        network: UNet,
+        forward: Callable[[nn.Module, Tensor], Tensor],
+        criterion: nn.Module,
+        device: torch.device,
+        stop: Callable[[], bool],
+    ) -> tuple[float, Confusion] | None:
+        """Loss and confusion matrix of a network in evaluation mode; ``None`` if ``stop`` said so.
+
+        Parameters
+        ----------
+        network : UNet
+            What to score.
+        forward : callable
+            Applies the network to a batch in the run's precision.
+        criterion : Module
+            Loss of logits and class indices.
+        device : torch.device
+            Where the network is.
+        stop : callable
+            Asked before every window.
+        """
+        confusion = Confusion(network.settings.n_classes)
+        losses, weights = [], []
+        for plane, window in self._windows:
+            if stop():
+                return None
+            region, crop = _surroundings(plane, window, network)
+            patch = self._reader.read(plane, region)
+            image = (
+                torch.from_numpy(patch.image)[None].to(device).contiguous(memory_format=network.memory_format)
+            )
+            logits = forward(network, image).float()
+            logits = logits[(..., *crop)].contiguous()
+            target = self._reader.read(plane, window).classes
+            losses.append(float(criterion(logits, torch.from_numpy(target)[None].to(device))))
+            weights.append(np.count_nonzero(target >= 0))
+            confusion.add(logits.argmax(1)[0].cpu().numpy(), target)
+        return float(np.average(losses, weights=weights)), confusion
+
+
+def _windows(plane: Plane, box: Box) -> list[Box]:
+    """Pieces of a held-out box on one plane."""
+    ndim = len(plane.shape)
+    leading, spatial = box[: len(box) - ndim], box[len(box) - ndim :]
+    if not all(low <= at < high for at, (low, high) in zip(plane.position, leading, strict=True)):
+        return []
+    size = [high - low for low, high in spatial]
+    return [
+        tuple((low + a, low + b) for (low, _), (a, b) in zip(spatial, piece, strict=True))
+        for piece in blocks(size, WINDOW[ndim])
+    ]
+
+
+def _surroundings(plane: Plane, window: Box, network: UNet) -> tuple[Box, tuple[slice, ...]]:
+    """Region to feed for a window, and where the window is in the network's output."""
+    region: list[tuple[int, int]] = []
+    crop: list[slice] = []
+    for (low, high), size in zip(window, plane.shape, strict=True):
+        if network.margin:
+            start = low - network.margin
+            region.append((start, start + network.input_size(high - low)))
+            crop.append(slice(0, high - low))
+        else:
+            start = max(0, (low - 2 * network.stride) // network.stride * network.stride)
+            region.append((start, min(size, high + 2 * network.stride)))
+            crop.append(slice(low - start, high - start))
+    return tuple(region), tuple(crop)
+
+
+def _volume(box: Box) -> int:
+    return int(np.prod([high - low for low, high in box]))

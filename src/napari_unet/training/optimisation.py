@@ -1,0 +1,159 @@
+"""One optimiser step: precision, clipping, and what to do when numbers overflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from math import isfinite
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from napari_unet.errors import TrainingDivergedError
+from napari_unet.nets import UNet
+from napari_unet.training.averaging import AveragedNetwork
+from napari_unet.training.classic import setup_training
+from napari_unet.training.losses import CombinedLoss
+
+MAX_NORM = 1.0
+"""Longest gradient; longer ones are shortened to it (default recipe)."""
+
+IN_A_ROW = 3
+"""Steps without finite numbers after which the last good weights come back."""
+
+
+class Optimisation:
+    """A network in training, its average, and how a step is made.
+
+    Parameters
+    ----------
+    network : UNet
+        On the CPU; moved to ``device``.
+    recipe : {"default", "classic"}
+        Which loss, optimiser and schedule.
+    learning_rate : float
+        Largest step size of the default recipe.
+    device : torch.device
+        Where to train.
+    precision : torch.dtype
+        Number format of activations: float32, bfloat16, or float16 with loss scaling.
+
+    Attributes
+    ----------
+    average : AveragedNetwork
+        What is validated and saved.
+    scheduler : ReduceLROnPlateau or None
+        Of the classic recipe.
+    """
+
+    def __init__(
+        self, network: UNet, recipe: str, learning_rate: float, device: torch.device, precision: torch.dtype
+    ) -> None:
+        self.device = device
+        self.precision = precision
+        self.criterion: CombinedLoss
+        self.optimizer: Optimizer
+        self.scheduler: ReduceLROnPlateau | None = None
+        if recipe == "classic":
+            self.network, self.criterion, self.optimizer, self.scheduler = setup_training(network, device)
+        else:
+            self.network = network.to(device)
+            self.criterion = CombinedLoss(pooled=True)
+            fused = device.type in ("cpu", "cuda")
+            self.optimizer = AdamW(self.network.parameters(), lr=learning_rate, fused=fused)
+        self.network.to(memory_format=network.memory_format).train()  # type: ignore[call-overload]
+        self.average = AveragedNetwork(self.network, max_decay=0.0 if recipe == "classic" else 0.999)
+        self._clip = MAX_NORM if recipe == "default" else float("inf")
+        self._scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
+        self._failures = 0
+        self._fell_back = False
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Use ``rate`` from the next step on."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def forward(self, network: nn.Module, images: Tensor) -> Tensor:
+        """Logits in the run's precision."""
+        with self._autocast():
+            logits: Tensor = network(images)
+        return logits
+
+    def step(self, images: Tensor, classes: Tensor) -> float | None:
+        """Make one step.
+
+        Returns
+        -------
+        float or None
+            The loss; ``None`` if it or its gradient was not finite, so that nothing was changed.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.criterion(self.forward(self.network, images), classes)
+        self._scaler.scale(loss).backward()
+        self._scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self._clip)
+        value = float(loss.detach())
+        if not (isfinite(value) and isfinite(float(norm))):
+            self._failures += 1
+            self._scaler.update()  # lowers the scale
+            return None
+        self._failures = 0
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        self.average.update(self.network)
+        return value
+
+    @property
+    def failed(self) -> bool:
+        """Whether too many steps in a row had no finite numbers."""
+        return self._failures >= IN_A_ROW
+
+    def fall_back(self) -> None:
+        """Go on from the last good weights in full precision.
+
+        Raises
+        ------
+        TrainingDivergedError
+            If that was done before.
+        """
+        if self._fell_back:
+            raise TrainingDivergedError(
+                "Training failed: its numbers grew beyond all bounds, in full precision too.",
+                "Train again with a lower learning rate.",
+            )
+        self._fell_back = True
+        self._failures = 0
+        self.precision = torch.float32
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=False)
+        with torch.no_grad():
+            for parameter, good in zip(
+                self.network.parameters(), self.average.network.parameters(), strict=True
+            ):
+                parameter.copy_(good)
+        for module in self.network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.reset_running_stats()
+        self.optimizer.state.clear()
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.precision)
+
+
+@contextmanager
+def torch_threads(n: int) -> Iterator[None]:
+    """Let torch use ``n`` threads, then as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

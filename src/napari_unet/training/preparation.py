@@ -1,0 +1,170 @@
+"""Everything that is settled before the first step: the input checked, the split made, the parent model read."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_unet.errors import InputError, ShapeMismatchError, StorageError
+from napari_unet.events import Notice
+from napari_unet.images import AnnotatedImage, IntensityStatistics, Normalisation, image_hash
+from napari_unet.models.files import Model, load_model, model_hash
+from napari_unet.requests import TrainingRequest
+from napari_unet.training.coverage import Plane, annotated_planes
+from napari_unet.training.split import Split, plan_validation
+
+GUARD = 32
+"""Pixels between the held-out strip and the next label that is trained on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """What a run starts from.
+
+    Attributes
+    ----------
+    images : tuple of AnnotatedImage
+        As in the request.
+    planes : tuple of Plane
+        What is annotated.
+    normalisation : Normalisation
+        The parent's, or the default.
+    statistics : tuple of IntensityStatistics or None
+        Per image; ``None`` where nothing is annotated.
+    hashes : tuple of str
+        Per image; empty where nothing is annotated.
+    split : Split
+        What is held out.
+    parent : Model or None
+        The model to fine-tune.
+    parents : tuple of str
+        Hashes of the models this one comes from, oldest first.
+    notices : tuple of Notice
+        What the user should know.
+    """
+
+    images: tuple[AnnotatedImage, ...]
+    planes: tuple[Plane, ...]
+    normalisation: Normalisation
+    statistics: tuple[IntensityStatistics | None, ...]
+    hashes: tuple[str, ...]
+    split: Split
+    parent: Model | None
+    parents: tuple[str, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of every image."""
+        return self.images[0].image.n_channels
+
+
+def prepare(request: TrainingRequest) -> Preparation:
+    """Check a request and settle what will be trained on.
+
+    Raises
+    ------
+    AnnotationError
+        If nothing is labelled, or one class only.
+    InputError
+        If channels differ, between images or from the parent's, or no image holds more than one value.
+    ModelFileError
+        If the model to start from cannot be read.
+    StorageError
+        If the output cannot be written.
+    """
+    check_writable(request.output)
+    if not request.images:
+        raise InputError("There is no image to train on.", "Give at least one image with labels.")
+    _check_channels(request.images)
+    parent = load_model(request.start_from) if request.start_from is not None else None
+    if parent is not None and parent.record.network.n_channels != request.images[0].image.n_channels:
+        raise InputError(
+            f"The model to start from was trained on images with {parent.record.network.n_channels} channel(s), "
+            f"{request.images[0].image.name} has {request.images[0].image.n_channels}.",
+            "Choose images with the same channels, or train a new model.",
+        )
+    ndim = parent.record.network.ndim if parent is not None else 2
+    planes = annotated_planes(request.images, request.annotation, ndim)
+    normalisation = parent.record.normalisation if parent is not None else Normalisation()
+    used = {plane.image for plane in planes}
+    statistics = tuple(
+        normalisation.statistics(a.image) if i in used else None for i, a in enumerate(request.images)
+    )
+    hashes = tuple(image_hash(a.image) if i in used else "" for i, a in enumerate(request.images))
+    earlier = parent.record.validation.regions if parent is not None else {}
+    split = plan_validation(
+        planes,
+        [tuple(a.labels.shape) for a in request.images],
+        request.settings.validation_fraction,
+        GUARD,
+        {i: earlier[h] for i, h in enumerate(hashes) if h in earlier},
+    )
+    parents: tuple[str, ...] = ()
+    if parent is not None and request.start_from is not None:
+        parents = (*parent.record.parents, model_hash(request.start_from))
+    notices = _intensity_notices(request.images, statistics)
+    return Preparation(
+        request.images, planes, normalisation, statistics, hashes, split, parent, parents, notices
+    )
+
+
+def check_writable(path: Path) -> None:
+    """Find out before training, rather than after it, whether a file can be written.
+
+    Raises
+    ------
+    StorageError
+        If not.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise StorageError(
+            f"The model cannot be saved in {path.parent}: {error.strerror or error}.",
+            "Choose a folder in which you may write.",
+        ) from error
+    if path.is_dir():
+        raise StorageError(
+            f"The model cannot be saved as {path}: this is a folder.", "Give the name of a file."
+        )
+
+
+def _check_channels(images: tuple[AnnotatedImage, ...]) -> None:
+    first = images[0].image
+    for annotated in images[1:]:
+        if annotated.image.n_channels != first.n_channels:
+            raise ShapeMismatchError(
+                f"{first.name} has {first.n_channels} channel(s), {annotated.image.name} has "
+                f"{annotated.image.n_channels}.",
+                "Train on images with the same channels.",
+            )
+
+
+def _intensity_notices(
+    images: tuple[AnnotatedImage, ...], statistics: tuple[IntensityStatistics | None, ...]
+) -> tuple[Notice, ...]:
+    found = [(a.image.name, s) for a, s in zip(images, statistics, strict=True) if s is not None]
+    flat = [name for name, s in found if all(s.constant)]
+    if len(flat) == len(found):
+        raise InputError(
+            f"{_names(flat)} holds the same value everywhere, so there is nothing to learn from.",
+            "Check that the right image was chosen and that it was loaded completely.",
+        )
+    notices = []
+    if flat:
+        notices.append(Notice(f"{_names(flat)} holds the same value everywhere.", "warning"))
+    invalid = [name for name, s in found if s.n_invalid]
+    if invalid:
+        text = (
+            f"{_names(invalid)} holds values that are not numbers (NaN or infinite); they count as the mean."
+        )
+        notices.append(Notice(text, "warning"))
+    return tuple(notices)
+
+
+def _names(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)"

@@ -1,0 +1,163 @@
+"""The record a run writes into its model file, and the file itself."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from math import isnan
+from typing import Any
+
+import torch
+
+import napari_unet
+from napari_unet.models.files import Model, save_model
+from napari_unet.models.record import ClassScore, HistoryPoint, ModelRecord, ValidationRecord
+from napari_unet.nets import UNet
+from napari_unet.requests import TrainingRequest
+from napari_unet.scores import Confusion
+from napari_unet.training.preparation import Preparation
+
+
+@dataclass(eq=False)
+class Recorder:
+    """Keeps the best weights with their scores, and writes them.
+
+    Attributes
+    ----------
+    request : TrainingRequest
+        What was asked.
+    preparation : Preparation
+        What the run started from.
+    network : UNet
+        An empty one of the right architecture, for writing.
+    plan : dict
+        What was chosen.
+    history : list of HistoryPoint
+        One entry per validation.
+    """
+
+    request: TrainingRequest
+    preparation: Preparation
+    network: UNet
+    plan: dict[str, Any]
+    history: list[HistoryPoint] = field(default_factory=list)
+    best_dice: float | None = None
+    best_loss: float = float("inf")
+    _weights: dict[str, torch.Tensor] | None = None
+    _confusion: Confusion | None = None
+    _is_saved: bool = True
+
+    def add(
+        self,
+        step: int,
+        seconds: float,
+        training_loss: float | None,
+        network: UNet,
+        scored: tuple[float, Confusion] | None,
+    ) -> bool:
+        """Take note of a validation; return whether these are the best weights yet.
+
+        Best is the highest mean Dice, at a tie or where it is undefined the lowest loss; without scores the latest.
+        """
+        loss, confusion = scored if scored is not None else (None, None)
+        dice = None if confusion is None else _defined(confusion.mean_dice())
+        self.history.append(
+            HistoryPoint(
+                step=step,
+                seconds=round(seconds, 2),
+                training_loss=training_loss,
+                validation_loss=loss,
+                mean_dice=dice,
+            )
+        )
+        if loss is not None:
+            value, best = (
+                (dice if dice is not None else -1.0, -loss),
+                (
+                    self.best_dice if self.best_dice is not None else -1.0,
+                    -self.best_loss,
+                ),
+            )
+            if self._confusion is not None and value <= best:
+                return False
+            self.best_dice, self.best_loss = dice, loss
+        self._weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+        self._confusion = confusion
+        self._is_saved = False
+        return True
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the best weights are on disk."""
+        return self._is_saved
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is anything to save."""
+        return self._weights is not None
+
+    def save(self) -> str:
+        """Write the best weights; the path, as text.
+
+        Raises
+        ------
+        TrainingDivergedError
+            If they are not finite.
+        StorageError
+            If the file cannot be written; an older one survives.
+        """
+        if self._weights is None:
+            raise ValueError("there are no weights to save")
+        self.network.load_state_dict(self._weights)
+        save_model(Model(self.network.eval(), self._record()), self.request.output)
+        self._is_saved = True
+        return str(self.request.output)
+
+    def _record(self) -> ModelRecord:
+        p = self.preparation
+        earlier = p.parent.record if p.parent is not None else None
+        used = [i for i, h in enumerate(p.hashes) if h]
+        regions = {p.hashes[i]: p.split.regions[i] for i in used}
+        images = {p.images[i].image.name: p.hashes[i] for i in used}
+        return ModelRecord(
+            name=self.request.output.stem,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            network=self.network.settings,
+            annotation=self.request.annotation,
+            normalisation=p.normalisation,
+            axes=p.images[0].image.axes,
+            training=self.request.settings,
+            plan=self.plan,
+            history=tuple(self.history),
+            validation=ValidationRecord(
+                honest=p.split.honest,
+                method=p.split.reason,
+                regions=(earlier.validation.regions if earlier else {}) | regions,
+                scores=self._scores(),
+                mean_dice=self.best_dice,
+            ),
+            images=(earlier.images if earlier else {}) | images,
+            parents=p.parents,
+            versions={
+                "napari_unet": napari_unet.__version__,
+                "torch": version("torch"),
+                "numpy": version("numpy"),
+                "python": platform.python_version(),
+            },
+        )
+
+    def _scores(self) -> dict[str, ClassScore]:
+        if self._confusion is None:
+            return {}
+        pairs = zip(self._confusion.dice(), self._confusion.iou(), strict=True)
+        values = self.request.annotation.values
+        return {
+            str(value): ClassScore(dice=_defined(float(dice)), iou=_defined(float(iou)))
+            for value, (dice, iou) in zip(values, pairs, strict=True)
+        }
+
+
+def _defined(score: float) -> float | None:
+    return None if isnan(score) else score

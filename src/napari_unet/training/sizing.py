@@ -1,0 +1,96 @@
+"""Sizes chosen from the data and the device where the user chose none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_unet.nets import UNet
+from napari_unet.settings import NetworkSettings, TrainSettings
+from napari_unet.training.coverage import Plane
+
+PIXELS = 4 * 256**2
+"""Pixels per step aimed at."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a run.
+
+    Attributes
+    ----------
+    network : NetworkSettings
+        What is trained.
+    patch_size : int
+        Side of the network's input, in pixels.
+    batch_size : int
+        Patches per step.
+    learning_rate : float
+        Largest step size.
+    """
+
+    network: NetworkSettings
+    patch_size: int
+    batch_size: int
+    learning_rate: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """By settings name."""
+        sizes = asdict(self)
+        network = sizes.pop("network").model_dump()
+        return sizes | {k: network[k] for k in ("width", "depth", "norm", "padding")}
+
+
+def choose_plan(
+    settings: TrainSettings,
+    planes: Sequence[Plane],
+    n_channels: int,
+    n_classes: int,
+    device: torch.device,
+    parent: NetworkSettings | None = None,
+) -> Plan:
+    """Sizes for a run: the user's where given, otherwise from the images and the device.
+
+    The same for the same arguments: nothing is timed, so that a run can be repeated.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        The user's choice.
+    planes : sequence of Plane
+        What is annotated.
+    n_channels, n_classes : int
+        Of the network.
+    device : torch.device
+        Where training runs.
+    parent : NetworkSettings, optional
+        Architecture to keep.
+    """
+    if parent is not None:
+        network = parent.model_copy(update={"n_classes": n_classes})
+    else:
+        network = NetworkSettings(
+            n_channels=n_channels,
+            n_classes=n_classes,
+            width=settings.width or (32 if device.type == "cpu" else 64),
+            depth=settings.depth or 4,
+            padding=settings.padding,
+            norm=settings.norm if settings.padding == "same" else None,
+        )
+    with torch.device("meta"):
+        shape = UNet.from_settings(network)
+    patch = settings.patch_size or _patch_size(planes, shape)
+    patch = shape.next_valid_size(-(-patch // shape.stride) * shape.stride if shape.margin == 0 else patch)
+    batch = settings.batch_size or int(np.clip(PIXELS // patch**2, 2, 16))
+    rate = settings.learning_rate or (2e-3 if parent is None else 5e-4)
+    return Plan(network, patch, batch, rate)
+
+
+def _patch_size(planes: Sequence[Plane], network: UNet) -> int:
+    """256 pixels, less where most images are smaller."""
+    typical = int(np.median([max(plane.shape) for plane in planes]))
+    return network.input_size(min(256, max(64, -(-typical // network.stride) * network.stride)))
