@@ -1,0 +1,58 @@
+"""Prediction as in the usual U-Net tutorial: the whole image at once, plain tensors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from napari_unet.errors import InputError
+
+
+def predict(model: nn.Module, image: Tensor, device: torch.device | str) -> Tensor:
+    """Class index of every pixel.
+
+    Parameters
+    ----------
+    model : nn.Module
+        From ``(N, C, H, W)`` to logits ``(N, K, H, W)``. Moved to ``device``; used in evaluation mode, and
+        left in the mode it was in.
+    image : Tensor
+        ``(C, H, W)`` or ``(N, C, H, W)``, normalised as for training.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    Tensor of int64
+        ``(H, W)`` or ``(N, H, W)``, on ``device``: the largest of several logits; for a single one 1 where
+        its sigmoid is above 0.5, else 0.
+
+    Raises
+    ------
+    InputError
+        If the image has neither 3 nor 4 dimensions.
+    """
+    if image.ndim not in (3, 4):
+        raise InputError(
+            f"The image has {image.ndim} dimensions, {tuple(image.shape)}.", "Give it as CHW or NCHW."
+        )
+    batch = image if image.ndim == 4 else image[None]
+    training = model.training
+    model.to(device).eval()
+    try:
+        with torch.no_grad():
+            logits = model(batch.to(device))
+    finally:
+        model.train(training)
+    classes = class_indices(logits)
+    return classes if image.ndim == 4 else classes[0]
+
+
+def class_indices(logits: Tensor) -> Tensor:
+    """From logits ``(N, K, *spatial)`` to class indices ``(N, *spatial)``.
+
+    The largest of several logits; for a single one 1 where its sigmoid is above 0.5, else 0.
+    """
+    if logits.shape[1] == 1:
+        return (torch.sigmoid(logits[:, 0]) > 0.5).long()
+    return logits.argmax(dim=1)

@@ -1,0 +1,258 @@
+"""Predicting images with a saved model: the job behind the dock, the command line and the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unet.axes import spatial_letters
+from napari_unet.device import choose_device, choose_precision, choose_threads, probe
+from napari_unet.errors import InputError
+from napari_unet.events import Box, Event, Finished, Notice, PredictedRegion, Progress, Started
+from napari_unet.images import Image
+from napari_unet.images.normalisation import IntensityStatistics
+from napari_unet.inference.classic import class_indices
+from napari_unet.inference.tiled import Read, TiledNetwork
+from napari_unet.models.files import Model, load_model
+from napari_unet.models.record import ModelRecord
+from napari_unet.requests import PredictionRequest
+from napari_unet.settings import PredictSettings
+
+_PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+
+
+def predict(request: PredictionRequest, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Predict the images of a request, tile by tile.
+
+    Statistics for the normalisation are always those of the whole image, also where only a part is predicted.
+
+    Parameters
+    ----------
+    request : PredictionRequest
+        Model file, images, regions and settings.
+    stop : callable
+        Asked after every tile; what was predicted by then has been yielded.
+
+    Yields
+    ------
+    Started, Notice, PredictedRegion, Progress, and one Finished at the end
+        Each pixel asked for is in exactly one :class:`~napari_unet.events.PredictedRegion`.
+
+    Raises
+    ------
+    ModelFileError
+        If the model cannot be read.
+    InputError
+        If an image has other channels or axes than the model was trained on.
+    DeviceError, OutOfMemoryError
+        If the device cannot be used, or the smallest tile does not fit into its memory.
+    """
+    yield from _predict(load_model(request.model), request.images, request.regions, request.settings, stop)
+
+
+def predict_array(
+    model: Model,
+    array: NDArray[Any],
+    settings: PredictSettings | None = None,
+    axes: str | None = None,
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.float16] | None]:
+    """Predict an image in memory.
+
+    Parameters
+    ----------
+    model : Model
+        See :func:`napari_unet.load_model`.
+    array : ndarray
+        Raw values, as in the file.
+    settings : PredictSettings, optional
+        How to predict.
+    axes : str, optional
+        A letter per dimension, see :mod:`napari_unet.axes`. If not given: the spatial axes, and ``C`` before
+        them where there is one dimension more.
+
+    Returns
+    -------
+    labels : ndarray of uint8 or uint16
+        Class values as painted, in the image's axes without ``C``.
+    probabilities : ndarray of float16 or None
+        Classes first, then as ``labels``; if the settings ask for them.
+
+    Raises
+    ------
+    InputError, DeviceError, OutOfMemoryError
+        As :func:`predict`.
+    """
+    settings = settings or PredictSettings()
+    spatial = spatial_letters(model.record.network.ndim)
+    image = Image("The image", (array,), axes or ("C" * (array.ndim - len(spatial)) + spatial))
+    values = class_values(model.record)
+    labels = np.zeros(image.label_shape, _label_type(values))
+    probabilities = (
+        np.zeros((len(values), *image.label_shape), np.float16) if settings.probabilities else None
+    )
+    for event in _predict(model, (image,), None, settings, lambda: False):
+        if isinstance(event, PredictedRegion):
+            key = tuple(slice(start, stop) for start, stop in event.region)
+            labels[key] = event.labels
+            if probabilities is not None and event.probabilities is not None:
+                probabilities[(slice(None), *key)] = event.probabilities
+    return labels, probabilities
+
+
+def class_values(record: ModelRecord) -> tuple[int, ...]:
+    """Class values as painted, in the order of the probabilities: two for a network with a single logit."""
+    values = record.annotation.values
+    return (0, *values) if record.network.n_classes == 1 and len(values) == 1 else values
+
+
+def _predict(
+    model: Model,
+    images: Sequence[Image],
+    regions: Sequence[Box | None] | None,
+    settings: PredictSettings,
+    stop: Callable[[], bool],
+) -> Iterator[Event]:
+    boxes = _check(model.record, images, regions)
+    report = probe(settings.device)
+    device = choose_device(settings.device, report)
+    if report.needs_confirmation:
+        yield Notice(report.advice, "warning")
+    threads_before = torch.get_num_threads()
+    threads = choose_threads(settings.threads)
+    torch.set_num_threads(threads)
+    try:
+        precision = choose_precision(device, settings.precision)
+        network = TiledNetwork(model.network, device, precision, settings.tile_size)
+        n = model.record.network.ndim
+        tile_size = network.choose_tile_size(images[0].label_shape[-n:]) if images else settings.tile_size
+        plan = {"precision": _PRECISION_NAMES[precision], "threads": threads, "tile_size": tile_size}
+        yield Started(report.name, plan)
+        yield from _run(network, model.record, images, boxes, settings, stop)
+    finally:
+        torch.set_num_threads(threads_before)
+
+
+def _check(
+    record: ModelRecord, images: Sequence[Image], regions: Sequence[Box | None] | None
+) -> tuple[Box, ...]:
+    """Check that the images fit the model; returns what to predict of each."""
+    wanted = record.network
+    spatial = spatial_letters(wanted.ndim)
+    for image in images:
+        if image.n_channels != wanted.n_channels:
+            raise InputError(
+                f"{image.name} has {_channels(image.n_channels)}, but the model was trained on images with "
+                f"{_channels(wanted.n_channels)}.",
+                "Choose the channels it was trained on, or train a model on images like this one.",
+            )
+        if not image.label_axes.endswith(spatial):
+            raise InputError(
+                f"{image.name} has the axes {image.axes}, but the model needs {spatial} at their end.",
+                "Choose a stack, or name its axes.",
+            )
+    given = regions or (None,) * len(images)
+    if len(given) != len(images):
+        raise InputError(f"There are {len(images)} images, but regions for {len(given)}.")
+    return tuple(
+        region or tuple((0, size) for size in image.label_shape)
+        for image, region in zip(images, given, strict=True)
+    )
+
+
+def _run(
+    network: TiledNetwork,
+    record: ModelRecord,
+    images: Sequence[Image],
+    boxes: Sequence[Box],
+    settings: PredictSettings,
+    stop: Callable[[], bool],
+) -> Iterator[Event]:
+    n = record.network.ndim
+    to_labels = _ToLabels(class_values(record), settings.probabilities)
+    total = sum(prod(b - a for a, b in box) for box in boxes)
+    done = 0
+    start = perf_counter()
+
+    def finished(stopped: bool) -> Finished:
+        seconds = round(perf_counter() - start, 3)
+        return Finished(stopped, summary={"images": len(images), "pixels": done, "seconds": seconds})
+
+    for index, (image, box) in enumerate(zip(images, boxes, strict=True)):
+        if stop():
+            yield finished(True)
+            return
+        statistics = record.normalisation.statistics(image)
+        yield from _remarks(image, statistics)
+        shape = image.label_shape[-n:]
+        for position in product(*(range(first, last) for first, last in box[:-n])):
+            leading = tuple((i, i + 1) for i in position)
+            for item in network.logits(_reader(image, statistics, leading), shape, box[-n:]):
+                if isinstance(item, Notice):
+                    yield item
+                    continue
+                core, logits = item
+                yield to_labels.event(index, (*leading, *core), logits)
+                done += prod(b - a for a, b in core)
+                seconds_left = (perf_counter() - start) * (total - done) / done
+                yield Progress(done / total, seconds_left, f"image {index + 1} of {len(images)}")
+                if stop() and done < total:
+                    yield finished(True)
+                    return
+    yield finished(False)
+
+
+def _reader(image: Image, statistics: IntensityStatistics, leading: Box) -> Read:
+    def read(box: Box) -> NDArray[np.float32]:
+        block = statistics.apply(image.read((*leading, *box)))
+        return block.reshape(block.shape[0], *block.shape[1 + len(leading) :])
+
+    return read
+
+
+def _remarks(image: Image, statistics: IntensityStatistics) -> Iterator[Notice]:
+    if all(statistics.constant):
+        yield Notice(f"{image.name} has the same value everywhere: there is nothing to segment.", "warning")
+    if statistics.n_invalid:
+        yield Notice(
+            f"{image.name} holds values that are not numbers (NaN or infinite); they count as its mean.",
+            "warning",
+        )
+
+
+@dataclass(frozen=True)
+class _ToLabels:
+    """From logits to class values as painted."""
+
+    values: tuple[int, ...]
+    with_probabilities: bool
+
+    def event(self, image: int, region: Box, logits: Tensor) -> PredictedRegion:
+        shape = tuple(stop - start for start, stop in region)
+        values = torch.tensor(self.values, dtype=torch.int32, device=logits.device)
+        labels = values[class_indices(logits[None])[0]].cpu().numpy().astype(_label_type(self.values))
+        probabilities = None
+        if self.with_probabilities:
+            if len(logits) == 1:
+                foreground = torch.sigmoid(logits)
+                classes = torch.cat([1 - foreground, foreground])
+            else:
+                classes = torch.softmax(logits, dim=0)
+            probabilities = classes.half().cpu().numpy().reshape(len(self.values), *shape)
+        return PredictedRegion(image, region, labels.reshape(shape), probabilities)
+
+
+def _label_type(values: Sequence[int]) -> type[np.integer[Any]]:
+    return np.uint8 if max(values) < 256 else np.uint16
+
+
+def _channels(n: int) -> str:
+    return "1 channel" if n == 1 else f"{n} channels"
