@@ -46,6 +46,10 @@ class ModelFileError(UNetError):
     """A model file that cannot be read: truncated, newer than this version, or not a model."""
 
 
+class ForeignModelError(ModelFileError):
+    """A sound file of weights, but another program's: a reader leaves it to others."""
+
+
 class StorageError(UNetError):
     """A folder without write permission, or a full disk."""
 

@@ -1,7 +1,8 @@
 """The record of a model file, read from its header alone: no torch, no weights loaded.
 
-A safetensors file is: eight bytes with the length of the header (little-endian), the header as JSON, the weights
-(https://huggingface.co/docs/safetensors). Our record is the JSON text under ``__metadata__.napari_unet``.
+A safetensors file is: eight bytes with the length of the header (little-endian), the header as JSON, the
+weights (https://huggingface.co/docs/safetensors). Our record is the JSON text under
+``__metadata__.napari_unet``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from napari_unet.errors import ModelFileError
+from napari_unet.errors import ForeignModelError, ModelFileError
 from napari_unet.models.record import FORMAT_VERSION, ModelRecord
 
 METADATA_KEY = "napari_unet"
@@ -30,15 +31,15 @@ def read_record(path: Path | str) -> ModelRecord:
     Raises
     ------
     ModelFileError
-        If the file is missing, cannot be read, is no model or another program's, is truncated, is damaged, or was
-        written by a newer version.
+        If the file is missing, cannot be read, is no model or another program's, is truncated, is damaged, or
+        was written by a newer version.
     """
     path = Path(path)
     header, expected, size = _read_header(path)
     metadata = header.get("__metadata__")
     text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
     if text is None:
-        raise ModelFileError(
+        raise ForeignModelError(
             f"{path.name} holds weights, but was not written by napari-unet.",
             "Choose a model trained with napari-unet.",
         )

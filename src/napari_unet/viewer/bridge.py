@@ -133,14 +133,9 @@ class Engine(QObject):
             return
         self._closed = True
         self._timer.stop()
-        deadline = time.monotonic() + grace
         for job in self._jobs:
             job.release()
-            job.stop()
-        for job in self._jobs:
-            if not job.done:
-                job.wait(max(0.0, deadline - time.monotonic()))
-        self._worker.close(max(0.5, deadline - time.monotonic()))
+        self._worker.close(grace)
 
     def _receive(self, job: Job, event: Event) -> None:
         """Take an event from the worker's thread; deques are thread-safe, the signal wakes the GUI."""
@@ -172,7 +167,9 @@ class Engine(QObject):
 def _start_worker() -> WorkerLike:
     from napari_unet.jobs import Worker
 
-    return Worker()
+    worker = Worker()
+    worker.start()
+    return worker
 
 
 _engine: Engine | None = None

@@ -16,8 +16,8 @@ from napari_unet.viewer.style import set_tone
 class DeviceLine(QWidget):
     """Finds the device in the child process and shows it.
 
-    Where a GPU exists that cannot be used, the reason and the remedy are shown with a box to tick before a run on
-    the processor may start: nobody should wait for hours without knowing why.
+    Where a GPU exists that cannot be used, the reason and the remedy are shown with a box to tick before a
+    run on the processor may start: nobody should wait for hours without knowing why.
 
     Signals
     -------
@@ -56,16 +56,39 @@ class DeviceLine(QWidget):
         try:
             self._job = self._engine.submit(ProbeRequest(device), self._on_event)
         except UNetError as error:
+            self._wanted = None
             self._show(str(error))
 
     @property
     def problem(self) -> str:
         """Why a run may not start yet; empty where it may. Unknown devices do not hold it up."""
-        if self.report is not None and self.report.needs_confirmation and not self.confirmation.isChecked():
+        if self._asks and not self.confirmation.isChecked():
             return (
                 "The GPU cannot be used: tick the box to run on the processor, or follow the advice above it."
             )
         return ""
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the answer is still to come."""
+        return self._wanted is not None and self.report is None
+
+    @property
+    def words(self) -> str:
+        """The device within a sentence, ``"the CPU"``; empty while unknown."""
+        if self.report is None:
+            return ""
+        return "the CPU" if self.report.device == "cpu" else f"the {self.report.name}"
+
+    @property
+    def _asks(self) -> bool:
+        """Whether the user has to agree to the processor; choosing it by name is agreement enough."""
+        return self.report is not None and self.report.needs_confirmation and self._wanted != "cpu"
+
+    def release(self) -> None:
+        """Hear no more of the probe; for a dock that goes."""
+        if self._job is not None:
+            self._job.release()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, DeviceReport):
@@ -77,11 +100,11 @@ class DeviceLine(QWidget):
 
     def _show(self, text: str) -> None:
         report = self.report
-        needs_confirmation = report is not None and report.needs_confirmation and self._wanted != "cpu"
+        asks = self._asks
         advice = f" {report.advice}" if report is not None and report.advice else ""
         self.label.setText(text + advice)
-        set_tone(self.label, "warning" if needs_confirmation else "muted")
-        self.confirmation.setVisible(needs_confirmation)
-        if not needs_confirmation:
+        set_tone(self.label, "warning" if asks else "muted")
+        self.confirmation.setVisible(asks)
+        if not asks:
             self.confirmation.setChecked(False)
         self.changed.emit()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from magicgui.widgets import CheckBox, ComboBox, Container
@@ -20,11 +20,13 @@ from napari_unet.errors import InputError
 from napari_unet.settings import Settings
 from napari_unet.viewer.number_box import NumberEdit
 
+S = TypeVar("S", bound=Settings)
+
 BAD_COLOR = "#d55e00"
 """Border of a field that cannot be used (vermilion, told from the rest with every colour blindness)."""
 
 
-class SettingsForm(Container):
+class SettingsForm(Container, Generic[S]):
     """A form for ``model``; a magicgui widget whose ``native`` goes into any Qt layout.
 
     Parameters
@@ -47,7 +49,7 @@ class SettingsForm(Container):
     """
 
     def __init__(
-        self, model: type[Settings], *, basic: Sequence[str], name: str, hidden: Sequence[str] = ()
+        self, model: type[S], *, basic: Sequence[str], name: str, hidden: Sequence[str] = ()
     ) -> None:
         super().__init__(name=name, labels=False)
         self._model = model
@@ -84,7 +86,7 @@ class SettingsForm(Container):
         self.set(self._shown)
 
     @property
-    def value(self) -> Settings:
+    def value(self) -> S:
         """The settings as shown.
 
         Raises
@@ -103,7 +105,7 @@ class SettingsForm(Container):
             path, sentence = next(self._problems(error))
             raise InputError(sentence) from error
 
-    def set(self, settings: Settings) -> None:
+    def set(self, settings: S) -> None:
         """Show ``settings``."""
         self._shown = settings
         values = settings.model_dump()
