@@ -17,8 +17,8 @@ BLOCK = 256
 def spread_blocks(shape: Sequence[int]) -> Iterator[Box]:
     """Boxes spread evenly over a label image, the same for the same shape.
 
-    At most 16 YX planes, the first and the last among them; of a plane larger than 1024² at most 4 × 4 blocks of
-    256² that touch all four edges, otherwise all of it. So at most 256 reads and 16.8 million pixels.
+    At most 16 YX planes, the first and the last among them; of a plane larger than 1024² at most 4 × 4 blocks
+    of 256² that touch all four edges, otherwise all of it. So at most 256 reads and 16.8 million pixels.
 
     Parameters
     ----------

@@ -73,8 +73,8 @@ class FileArray:
 def read_image(path: Path | str, axes: str | None = None) -> Image:
     """Refer to an image file; pixels are read when needed and kept only as long as they are used.
 
-    PNG, JPEG, BMP, TIFF and OME-TIFF (with the axes they name), NPY and zarr (OME-Zarr at full resolution). Colour
-    becomes the axis ``C``; alpha is left out.
+    PNG, JPEG, BMP, TIFF and OME-TIFF (with the axes they name), NPY and zarr (OME-Zarr at full resolution).
+    Colour becomes the axis ``C``; alpha is left out.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def read_image(path: Path | str, axes: str | None = None) -> Image:
 def read_labels(path: Path | str) -> ArrayLike:
     """Refer to a label file; pixels are read when needed.
 
-    Labels saved as RGB with three equal channels count as grey. Floats are converted if all of them are whole
+    Labels saved as RGB with three equal channels count as grey; of a palette the colours' numbers are taken. Floats are converted if all of them are whole
     numbers; then the file is read at once.
 
     Parameters
@@ -233,7 +233,7 @@ def _open(path: Path, *, labels: bool) -> Opened:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-    opened = open_file(path)
+    opened = open_file(path, indexed=labels)
     if labels:
         opened = _as_labels(opened, path.name)
     with _lock:
@@ -250,8 +250,8 @@ def _as_labels(opened: Opened, name: str) -> Opened:
         if any(not np.array_equal(channels[0], other) for other in channels[1:]):
             raise InputError(
                 f"{name} is a colour image: its {len(channels)} channels differ.",
-                "Labels hold one whole number per pixel: export them without colours, and check that images and "
-                "labels are not the wrong way round.",
+                "Labels hold one whole number per pixel: export them without colours, and check that images "
+                "and labels are not the wrong way round.",
             )
         array, axes = np.ascontiguousarray(channels[0]), axes.replace("C", "")
     if np.dtype(array.dtype).kind == "f":

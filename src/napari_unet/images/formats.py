@@ -11,9 +11,9 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+import PIL.Image
 import tifffile
 import zarr
-from numpy.typing import NDArray
 
 from napari_unet.axes import default_axes
 from napari_unet.errors import InputError
@@ -39,13 +39,15 @@ def suffix(path: Path) -> str:
     return path.suffix.lower()
 
 
-def open_file(path: Path) -> Opened:
+def open_file(path: Path, *, indexed: bool = False) -> Opened:
     """Open an image file.
 
     Parameters
     ----------
     path : Path
         Of one of :data:`SUFFIXES`.
+    indexed : bool
+        Read a PNG with a palette as the numbers of its colours (labels) rather than as the colours.
 
     Raises
     ------
@@ -58,6 +60,10 @@ def open_file(path: Path) -> Opened:
     if not path.exists():
         raise InputError(f"There is no file {path}.", "Check the path.")
     try:
+        if indexed and suffix(path) == ".png" and _has_palette(path):
+            with PIL.Image.open(path) as palette:
+                numbers = np.asarray(palette)
+            return Opened(numbers, "YX", numbers.nbytes)
         return opener(path)
     except PermissionError as error:
         raise InputError(f"{path} may not be read.", "Change its permissions or use a copy.") from error
@@ -69,7 +75,7 @@ def _open_pixels(path: Path) -> Opened:
     """PNG, JPEG and BMP: two dimensions and possibly colour; an alpha channel is left out."""
     data = path.read_bytes()
     if suffix(path) == ".png":
-        pixels = _decode_png(data)
+        pixels = imagecodecs.png_decode(data)
     elif suffix(path) == ".bmp":
         pixels = imagecodecs.bmp_decode(data)
     else:
@@ -82,8 +88,9 @@ def _open_pixels(path: Path) -> Opened:
     return Opened(pixels, default_axes(pixels.ndim, rgb=pixels.ndim == 3), pixels.nbytes)
 
 
-def _decode_png(data: bytes) -> NDArray[Any]:
-    return np.asarray(imagecodecs.png_decode(data))
+def _has_palette(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(26)[25:] == b"\x03"  # the colour type in the first chunk, IHDR
 
 
 def _open_npy(path: Path) -> Opened:
@@ -109,7 +116,7 @@ def _open_tiff(path: Path) -> Opened:
             raise InputError(
                 f"{path.name} has channels and colours (axes {axes}).", "Split it into several files."
             )
-        if colour and shape[axes.index("S")] == 4 and held:  # RGBA
+        if colour and held and shape[axes.index("S")] == 4:  # RGBA
             array = array[tuple(slice(3) if a == "S" else slice(None) for a in axes)]
         axes = axes.replace("S", "C")
     if len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
@@ -137,7 +144,7 @@ def _open_zarr(path: Path) -> Opened:
 
 
 def _guess_axes(shape: tuple[int, ...], dtype: Any) -> str:
-    """Axes of an array without any: RGB only where everything speaks for it (8 bit, three or four colours)."""
+    """Axes of an array without any: RGB only where all speaks for it (8 bit, three or four colours)."""
     rgb = len(shape) == 3 and shape[-1] in (3, 4) and np.dtype(dtype) == np.uint8 and min(shape[:2]) > 4
     return default_axes(len(shape), rgb=rgb)
 

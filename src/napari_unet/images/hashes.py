@@ -14,14 +14,14 @@ from napari_unet.images.image import Image
 def image_hash(image: Image) -> str:
     """Fingerprint of the pixels: 32 hexadecimal digits, BLAKE2b.
 
-    The same pixels give the same hash whatever they are stored in: values are compared as float32, channels first,
-    axes of length one left out; the dtype, the file format, the name and the chunks do not matter.
+    The same pixels give the same hash whatever they are stored in: values are compared as float32, channels
+    first, axes of length one left out; the dtype, the file format, the name and the chunks do not matter.
 
     Notes
     -----
-    The cost is bounded: of images larger than 16 planes, or planes larger than 1024², evenly spread blocks are read
-    (:func:`~.blocks.spread_blocks`). Two large images that differ only elsewhere share their hash. It tells images
-    apart; it is no protection against tampering.
+    The cost is bounded: of images larger than 16 planes, or planes larger than 1024², evenly spread blocks
+    are read (:func:`~.blocks.spread_blocks`). Two large images that differ only elsewhere share their hash.
+    It tells images apart; it is no protection against tampering.
 
     Parameters
     ----------

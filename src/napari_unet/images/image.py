@@ -43,7 +43,8 @@ class Image:
     channels : tuple of ArrayLike
         One array, which may hold a ``C`` axis, or several of equal shape without one: each is then a channel.
     axes : str
-        A letter for every dimension of each array; see :mod:`napari_unet.axes`. ``Y`` and ``X`` are last but for ``C``.
+        A letter for every dimension of each array; see :mod:`napari_unet.axes`. ``Y`` and ``X`` are last but
+        for ``C``.
     scale : tuple of float, optional
         Size of a pixel along each label axis, in the units of the layer.
     """
@@ -131,8 +132,8 @@ class AnnotatedImage:
     def __post_init__(self) -> None:
         if tuple(self.labels.shape) != self.image.label_shape:
             raise ShapeMismatchError(
-                f"The labels of {self.image.name} have the shape {tuple(self.labels.shape)}, but the image has "
-                f"{self.image.label_shape} (axes {self.image.label_axes}).",
+                f"The labels of {self.image.name} have the shape {tuple(self.labels.shape)}, but the image "
+                f"has {self.image.label_shape} (axes {self.image.label_axes}).",
                 "Choose labels drawn on this very image.",
             )
         if np.dtype(self.labels.dtype).kind not in "biu":

@@ -1,6 +1,7 @@
 """Intensities brought to a common range, by statistics taken once for a whole image.
 
-A slice, a tile and the whole image are normalised by the same numbers, so that predictions do not depend on the tile.
+A slice, a tile and the whole image are normalised by the same numbers, so that predictions do not depend on
+the tile.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ class IntensityStatistics:
 class Normalisation(BaseModel):
     """How images are normalised; stored in the model, so that prediction does what training did.
 
-    Each channel of each image gets mean 0 and standard deviation 1, both taken after the values were cut at two
-    percentiles, so that a few hot or dead pixels do not set the range.
+    Each channel of each image gets mean 0 and standard deviation 1, both taken after the values were cut at
+    two percentiles, so that a few hot or dead pixels do not set the range.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,6 +11,7 @@ from napari_unet.labels.annotation import (
     to_class_indices,
 )
 from napari_unet.labels.kinds import KindGuess, infer_kind
+from napari_unet.labels.planes import annotated_plane_mask
 from napari_unet.labels.summary import LabelSummary, summarize_labels
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "KindGuess",
     "LabelClass",
     "LabelSummary",
+    "annotated_plane_mask",
     "default_annotation",
     "default_color",
     "infer_kind",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from napari_unet.errors import AnnotationError
 
 AnnotationKind = Literal["scribbles", "masks", "objects"]
-"""``scribbles``: 0 is unlabelled. ``masks``: 0 is the background class. ``objects``: each value is one object."""
+"""``scribbles``: 0 is unlabelled. ``masks``: 0 is the background class. ``objects``: each is one object."""
 
 IGNORE = -1
 """Class index of a pixel that costs nothing in the loss and counts in no score."""

@@ -1,7 +1,7 @@
 """What labels probably are: scribbles, masks or objects.
 
-The rules are the table in ``docs/annotation.md``; :func:`infer_kind` applies them from top to bottom. A wrong kind
-costs the user a training run, a question costs one click: in doubt the answer is ``None``.
+The rules are the table in ``docs/annotation.md``; :func:`infer_kind` applies them from top to bottom. A wrong
+kind costs the user a training run, a question costs one click: in doubt the answer is ``None``.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def infer_kind(summaries: Sequence[LabelSummary]) -> KindGuess:
     Parameters
     ----------
     summaries : sequence of LabelSummary
-        One per label image, from :func:`~napari_unet.labels.summary.summarize_labels`. Images without labels are
-        passed over.
+        One per label image, from :func:`~napari_unet.labels.summary.summarize_labels`. Images without labels
+        are passed over.
 
     Returns
     -------
@@ -55,27 +55,37 @@ def infer_kind(summaries: Sequence[LabelSummary]) -> KindGuess:
 
     if most >= MANY_VALUES and single >= 0.85:
         if strokes >= 0.5 and coverage < 0.05:
-            return KindGuess(None, f"There are {most} values, each a thin stroke: objects or many scribbled classes.")
+            return KindGuess(
+                None, f"There are {most} values, each a thin stroke: objects or many scribbled classes."
+            )
         if len(labelled) > 1 and len({s.values for s in labelled}) == 1:
-            return KindGuess(None, f"All images hold the same {most} values: objects, or the regions of an atlas.")
+            return KindGuess(
+                None, f"All images hold the same {most} values: objects, or the regions of an atlas."
+            )
         return KindGuess("objects", f"There are up to {most} values in an image, nearly each one piece.")
     if len(values) > MOST_CLASSES:
-        return KindGuess(None, f"There are {len(values)} values, too many for classes, but not each is one piece.")
+        return KindGuess(
+            None, f"There are {len(values)} values, too many for classes, but not each is one piece."
+        )
     if len(values) == 1:
         return _one_value(values[0], n_planes, coverage, strokes, pieces)
     repeated = single <= 0.5
     if coverage >= 0.999 and repeated:
         return KindGuess("masks", f"Every pixel has one of {len(values)} values.")
-    if coverage >= 0.2 and repeated and strokes < 0.5 and (touching >= 0.03 or pieces >= 20 * len(values)):
+    if coverage >= 0.2 and repeated and strokes < 0.3 and (touching >= 0.03 or pieces >= 20 * len(values)):
         return KindGuess(
-            "masks", f"{len(values)} values cover {coverage:.0%} of the pixels in many pieces that are no strokes."
+            "masks",
+            f"{len(values)} values cover {coverage:.0%} of the pixels in many pieces that are no strokes.",
         )
     numbered = single == 1 and most > 3  # rod-shaped objects look like strokes
     hand_drawn = pieces <= 300 and _mean(labelled, "holes_per_plane") <= max(2.0, pieces)
     if coverage <= 0.25 and strokes >= 0.7 and touching <= 0.1 and hand_drawn and not numbered:
-        return KindGuess("scribbles", f"{len(values)} values in strokes of even width cover {coverage:.1%} of the pixels.")
+        return KindGuess(
+            "scribbles", f"{len(values)} values in strokes of even width cover {coverage:.1%} of the pixels."
+        )
     return KindGuess(
-        None, f"{len(values)} values cover {coverage:.1%} of the pixels: this could be scribbles, masks or objects."
+        None,
+        f"{len(values)} values cover {coverage:.1%} of the pixels: they could be scribbles, masks, objects.",
     )
 
 
@@ -84,8 +94,12 @@ def _one_value(value: int, n_planes: int, coverage: float, strokes: float, piece
         return KindGuess("masks", f"The only value, {value}, covers {coverage:.0%} of the pixels.")
     drawn = strokes >= 0.5 and pieces <= 30
     if not drawn and (n_planes >= 10 or (n_planes >= 3 and coverage >= 0.02)):
-        return KindGuess("masks", f"{n_planes} images hold only the value {value}, in shapes that are no strokes.")
-    return KindGuess(None, f"The only value, {value}, could be a mask, one object or the first of several scribbles.")
+        return KindGuess(
+            "masks", f"{n_planes} images hold only the value {value}, in shapes that are no strokes."
+        )
+    return KindGuess(
+        None, f"The only value, {value}, could be a mask, an object or the first of several scribbles."
+    )
 
 
 def _mean(summaries: Sequence[LabelSummary], name: str) -> float:

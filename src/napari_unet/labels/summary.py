@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_unet.labels.planes import ReadableLabels
 
 MAX_PIXELS = 1 << 28
 """Pixels searched for labels; larger stacks are searched in evenly spread bands of rows."""
@@ -23,13 +25,6 @@ STROKE_WINDOW = 512
 """Side of the part of a plane whose strokes are measured."""
 
 _BAND = 1 << 22
-
-
-class _Readable(Protocol):
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, key: Any, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -71,14 +66,14 @@ class LabelSummary:
     complete: bool
 
 
-def summarize_labels(labels: _Readable) -> LabelSummary:
+def summarize_labels(labels: ReadableLabels) -> LabelSummary:
     """Summarise a label image.
 
     Parameters
     ----------
     labels : array of int or bool
-        Any leading axes, then ``Y`` and ``X``. Read in bands of rows, at most 2**28 pixels (evenly spread), and the
-        shapes measured on at most six labelled planes, so that the cost is bounded.
+        Any leading axes, then ``Y`` and ``X``. Read in bands of rows, at most 2**28 pixels (evenly spread),
+        and the shapes measured on at most six labelled planes, so that the cost is bounded.
 
     Returns
     -------
@@ -88,7 +83,9 @@ def summarize_labels(labels: _Readable) -> LabelSummary:
     shape = tuple(int(n) for n in labels.shape)
     counts: dict[int, int] = {}
     searched: dict[tuple[int, ...], int] = {}
-    busiest: dict[tuple[int, ...], tuple[int, int]] = {}  # by plane: labelled pixels and first row of its fullest band
+    busiest: dict[
+        tuple[int, ...], tuple[int, int]
+    ] = {}  # by plane: labelled pixels and first row of its fullest band
     bands = list(_bands(shape))
     n_bands = max(1, MAX_PIXELS // max(1, min(_BAND, prod(shape[-2:]))))
     chosen = [bands[i] for i in _spread(len(bands), n_bands)]
@@ -104,7 +101,8 @@ def summarize_labels(labels: _Readable) -> LabelSummary:
     values = tuple(sorted(counts))
     positions = sorted(busiest)
     measured = [
-        _measure(_window(labels, positions[i], busiest[positions[i]][1])) for i in _spread(len(positions), MAX_PLANES)
+        _measure(_window(labels, positions[i], busiest[positions[i]][1]))
+        for i in _spread(len(positions), MAX_PLANES)
     ]
     shapes = np.mean(measured, axis=0) if measured else np.zeros(5)
     return LabelSummary(
@@ -123,7 +121,7 @@ def summarize_labels(labels: _Readable) -> LabelSummary:
 
 
 def _bands(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], int, int]]:
-    """Bands of rows of at most about 4 million pixels: position along the leading axes, first and last row."""
+    """Bands of about 4 million pixels: position along the leading axes, first row, last row."""
     *leading, height, width = shape
     rows = max(1, _BAND // max(1, width))
     for position in np.ndindex(*leading):
@@ -149,10 +147,9 @@ def _count(band: NDArray[Any]) -> dict[int, int]:
     return {int(v): int(c) for v, c in zip(values, counts, strict=True)}
 
 
-def _window(labels: _Readable, position: tuple[int, ...], row: int) -> NDArray[np.int64]:
+def _window(labels: ReadableLabels, position: tuple[int, ...], row: int) -> NDArray[np.int64]:
     """The part of a plane to measure: all of it, or the fullest window near ``row``."""
-    height, width = (int(n) for n in labels.shape[-2:])
-    top = max(0, min(row, height - WINDOW))
+    top = max(0, min(row, int(labels.shape[-2]) - WINDOW))
     rows = np.asarray(labels[(*position, slice(top, top + WINDOW))])
     return _fullest(np.where(rows > 0, rows, 0).astype(np.int64), WINDOW)
 
@@ -171,13 +168,12 @@ def _measure(plane: NDArray[np.int64]) -> tuple[float, float, float, float, floa
     """Single pieces, pieces, holes, touching, strokes of one plane that holds a label."""
     from skimage.measure import label  # slow to import, and not needed to open a dock
 
-    _, flat = np.unique(plane, return_inverse=True)  # small numbers: 0 first, as every plane here is padded with it
-    plane = np.pad(flat.reshape(plane.shape) + (0 if (plane == 0).any() else 1), 1)
+    plane = np.pad(plane, 1)
     pieces, n_pieces = label(plane, connectivity=2, return_num=True)
     _, n_unlabelled = label(plane == 0, connectivity=1, return_num=True)
-    value = np.zeros(n_pieces + 1, np.intp)
+    value = np.zeros(n_pieces + 1, np.int64)
     value[pieces] = plane
-    of_value = np.bincount(value[1:])[1:]
+    _, of_value = np.unique(value[1:], return_counts=True)
     ends = meets = 0
     for axis in (0, 1):
         a, b = _neighbours(plane, axis)
@@ -185,7 +181,7 @@ def _measure(plane: NDArray[np.int64]) -> tuple[float, float, float, float, floa
         meets += int(np.count_nonzero((a != b) & (a > 0) & (b > 0)))
     part = _fullest(plane, STROKE_WINDOW)
     return (
-        float(np.count_nonzero(of_value == 1) / np.count_nonzero(of_value)),
+        float(np.count_nonzero(of_value == 1) / len(of_value)),
         float(n_pieces),
         float(n_unlabelled - 1),
         meets / ends,
@@ -196,9 +192,9 @@ def _measure(plane: NDArray[np.int64]) -> tuple[float, float, float, float, floa
 def _strokes(plane: NDArray[Any]) -> float:
     """Fraction of labelled pixels in strokes.
 
-    A brush draws a union of discs of one size. So a piece of half width r is a stroke if nearly all of it lies within
-    r of its parts that are at least 0.6 r deep (crossing strokes are deeper than either), and if it is long. Vessels
-    taper, and cells are not long.
+    A brush draws a union of discs of one size. So a piece of half width r is a stroke if nearly all of it
+    lies within r of its parts that are at least 0.6 r deep (crossing strokes are deeper than either), and if
+    it is long. Vessels taper, and cells are not long.
     """
     from scipy import ndimage
     from skimage.measure import label
@@ -211,11 +207,12 @@ def _strokes(plane: NDArray[Any]) -> float:
         inside[tuple(slice(1, None) if i == axis else slice(None) for i in (0, 1))] &= ~border
     pieces, n_pieces = label(plane, connectivity=2, return_num=True)
     depth = ndimage.distance_transform_edt(inside)
-    half_width = np.maximum(1.0, ndimage.maximum(depth, pieces, np.arange(n_pieces + 1)))
+    half_width = np.ones(n_pieces + 1)
+    np.maximum.at(half_width, pieces[inside], depth[inside])
     core = (pieces > 0) & (depth >= 0.6 * half_width[pieces])
     drawn = (ndimage.distance_transform_edt(~core) <= half_width[pieces]) & (pieces > 0)
     area = np.bincount(pieces.ravel(), minlength=n_pieces + 1)[1:]
-    even = np.bincount(pieces[drawn], minlength=n_pieces + 1)[1:] >= 0.85 * area
+    even = np.bincount(pieces[drawn], minlength=n_pieces + 1)[1:] >= 0.9 * area
     width = 2 * half_width[1:] - 1
     long = area >= 4 * width**2
     return float(area[even & long].sum() / max(1, area.sum()))

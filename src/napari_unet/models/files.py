@@ -71,7 +71,8 @@ def load_model(path: Path | str) -> Model:
     Raises
     ------
     ModelFileError
-        If the file is not a model that this version can use; see :func:`~napari_unet.models.header.read_record`.
+        If the file is not a model that this version can use; see
+        :func:`~napari_unet.models.header.read_record`.
     """
     path = Path(path)
     record = read_record(path)

@@ -1,8 +1,8 @@
 """What a model file says about itself: everything needed to use the weights, free of torch.
 
-The record is the JSON under ``napari_unet`` in the header of a safetensors file. Its format: eight bytes with the
-header's length (little-endian), then the header as JSON (see the safetensors documentation), so that a dock can show
-a model without loading torch.
+The record is the JSON under ``napari_unet`` in the header of a safetensors file. Its format: eight bytes with
+the header's length (little-endian), then the header as JSON (see the safetensors documentation), so that a
+dock can show a model without loading torch.
 """
 
 from __future__ import annotations
