@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_unet.axes import default_axes, label_shape
+from napari_unet.axes import default_axes
 from napari_unet.errors import AmbiguousAnnotationError, InputError
 from napari_unet.images import (
     AnnotatedImage,
@@ -56,9 +56,9 @@ def as_image(source: ImageSource, axes: str | None = None, n_channels: int | Non
         array = _array(source)
         image = Image("image", (array,), (axes or default_axes(len(array.shape))).upper())
     if axes is None and n_channels is not None and image.n_channels != n_channels:
-        return _with_axes(
-            image, (_axes_with_channels(image, position) for position in _channels_of(image, n_channels))
-        )
+        shape = image.channels[0].shape
+        n = len(shape)
+        return _with_channels_at(image, [p for p in (n - 1, n - 3) if n > 2 and shape[p] == n_channels])
     return image
 
 
@@ -171,11 +171,11 @@ def _annotated(image: ImageSource, labels: LabelSource, axes: str | None) -> Ann
     picture = as_image(image, axes)
     wanted = tuple(annotation.shape)
     if axes is None and not isinstance(image, Image) and picture.label_shape != wanted:
-        # An axis that the labels lack holds the channels; colour comes last, other channels before YX.
-        n = len(picture.channels[0].shape)
-        candidates = [_axes_with_channels(picture, position) for position in (n - 1, n - 3, *range(n - 3))]
-        fitting = [a for a in candidates if label_shape(a, picture.channels[0].shape) == wanted]
-        picture = _with_axes(picture, fitting)
+        # The one axis that the labels lack holds the channels: colour comes last, other channels before YX.
+        shape = picture.channels[0].shape
+        n = len(shape)
+        positions = [p for p in (n - 1, n - 3, *range(n - 3)) if (*shape[:p], *shape[p + 1 :]) == wanted]
+        picture = _with_channels_at(picture, positions)
     return AnnotatedImage(picture, annotation)
 
 
@@ -186,21 +186,12 @@ def _array(source: Any) -> ArrayLike:
     return array
 
 
-def _channels_of(image: Image, n_channels: int) -> Iterable[int]:
-    shape = image.channels[0].shape
-    return (p for p in (len(shape) - 1, len(shape) - 3) if len(shape) > 2 and shape[p] == n_channels)
-
-
-def _axes_with_channels(image: Image, position: int) -> str:
-    letters = default_axes(max(2, len(image.channels[0].shape) - 1))
-    return letters[:position] + "C" + letters[position:]
-
-
-def _with_axes(image: Image, candidates: Iterable[str]) -> Image:
-    """Read the image with the first of these axes, or as it is if there is none."""
-    for axes in candidates:
-        return Image(image.name, image.channels, axes, image.scale if axes == image.axes else None)
-    return image
+def _with_channels_at(image: Image, positions: Sequence[int]) -> Image:
+    """Read the image with its channels at the first of these dimensions, or as it is if there is none."""
+    if not positions:
+        return image
+    letters = default_axes(len(image.channels[0].shape) - 1)
+    return Image(image.name, image.channels, letters[: positions[0]] + "C" + letters[positions[0] :])
 
 
 def _is_folder(source: Any) -> bool:

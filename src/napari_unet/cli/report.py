@@ -73,7 +73,11 @@ class Reporter:
             case Waiting(reason=reason):
                 self.say(reason)
             case Started(device=device, plan=plan):
-                chosen = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in plan.items())
+                chosen = ", ".join(
+                    f"{name.replace('_', ' ')} {value}"
+                    for name, value in plan.items()
+                    if value is not None and name != "device"
+                )
                 self.say(f"{self._task} on {device}" + (f": {chosen}" if chosen else "") + ".")
             case ValidationRegions(reason=reason, honest=honest):
                 self.say(reason if honest else f"Warning: no honest score is possible. {reason}")

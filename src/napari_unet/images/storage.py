@@ -36,7 +36,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         descriptor, temporary = tempfile.mkstemp(
             prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent
         )
-        with os.fdopen(descriptor, "wb") as file:
+        os.close(descriptor)
+        with open(temporary, "wb") as file:  # by name: tifffile asks for it
             write(file)
             file.flush()
             os.fsync(file.fileno())
