@@ -1,0 +1,192 @@
+"""The classes of an annotation: value, colour, name and pixels, names and colours editable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from napari_unet.labels import Annotation, AnnotationKind, LabelClass, default_annotation
+from napari_unet.viewer.layers import METADATA, annotation_of, set_annotation
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+_COLOR, _VALUE, _NAME, _PIXELS = range(4)
+_MOST_ROWS = 6
+
+
+def annotation_for(
+    kind: AnnotationKind, counts: Mapping[int, int], known: tuple[Annotation | None, ...] = ()
+) -> Annotation:
+    """Return the classes that are painted, with the names and colours already given to them.
+
+    Parameters
+    ----------
+    kind : {"scribbles", "masks", "objects"}
+        What the labels are.
+    counts : mapping of int to int
+        Pixels by value.
+    known : tuple of (Annotation or None)
+        Where names and colours are looked up, the first that knows a value counts; those of another kind are
+        passed over where the same value would mean something else.
+
+    Raises
+    ------
+    AnnotationError
+        If nothing is painted, or there are too many values to be classes.
+    """
+    values = [value for value, pixels in counts.items() if pixels and value >= 0]
+    annotation = default_annotation(kind, values)
+    given: dict[int, LabelClass] = {}
+    for other in reversed(known):
+        if other is not None and (other.kind == "objects") == (kind == "objects"):
+            given |= {c.value: c for c in other.classes}
+    return annotation.model_copy(update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)})
+
+
+def class_pixels(annotation: Annotation, counts: Mapping[int, int]) -> dict[int, int]:
+    """Pixels by class value; for objects those of the background and of all objects together."""
+    if annotation.kind == "objects":
+        return {0: counts.get(0, 0), 1: sum(pixels for value, pixels in counts.items() if value > 0)}
+    return {c.value: counts.get(c.value, 0) for c in annotation.classes}
+
+
+def said_kind(layers: Sequence[Labels]) -> AnnotationKind | None:
+    """What the user said ``layers`` are, the first that holds it; ``None`` where it was only ever guessed."""
+    for layer in layers:
+        annotation = annotation_of(layer)
+        if annotation is not None and not layer.metadata[METADATA].get("kind_is_guessed"):
+            return annotation.kind
+    return None
+
+
+def keep_annotation(layers: Sequence[Labels], annotation: Annotation, *, is_guessed: bool) -> None:
+    """Keep ``annotation`` in ``layers`` where it is not kept yet; a guessed kind may be guessed anew later."""
+    for layer in layers:
+        if annotation_of(layer) != annotation:
+            set_annotation(layer, annotation)
+        ours = layer.metadata.get(METADATA, {})
+        if bool(ours.get("kind_is_guessed")) != is_guessed:
+            layer.metadata[METADATA] = {**ours, "kind_is_guessed": is_guessed}
+
+
+class ClassTable(QTableWidget):
+    """Shows and edits an annotation.
+
+    Signals
+    -------
+    edited(Annotation)
+        When the user has given a class another name or colour.
+    """
+
+    edited = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, 4, parent)
+        self.annotation: Annotation | None = None
+        self._dialog: QColorDialog | None = None
+        self.setHorizontalHeaderLabels(["", "Value", "Class", "Pixels"])
+        self.verticalHeader().hide()
+        self.setShowGrid(False)
+        self.setAccessibleName("Classes")
+        self.setToolTip(
+            "The classes that were found. Double-click a name, or click a colour, to change it.\n"
+            "Names and colours are kept in the labels layer and in the model."
+        )
+        self.setTabKeyNavigation(False)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setIconSize(QSize(14, 14))
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(24)
+        header.setHighlightSections(False)
+        for column in (_COLOR, _VALUE, _PIXELS):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        self.verticalHeader().setDefaultSectionSize(24)
+        self.itemChanged.connect(self._on_item_changed)
+        self.cellClicked.connect(self._on_cell)
+        self.cellActivated.connect(self._on_cell)
+        self.show_annotation(None, {})
+
+    def show_annotation(self, annotation: Annotation | None, counts: Mapping[int, int]) -> None:
+        """Show the classes of ``annotation`` and how many pixels of ``counts`` each has."""
+        if self.state() == QAbstractItemView.State.EditingState and annotation is not None:
+            return  # a name is being typed; it arrives with ``edited``
+        self.annotation = annotation
+        classes = annotation.classes if annotation is not None else ()
+        pixels = class_pixels(annotation, counts) if annotation is not None else {}
+        self.blockSignals(True)
+        self.setRowCount(len(classes))
+        for row, label_class in enumerate(classes):
+            self._fill_row(row, label_class, pixels.get(label_class.value, 0))
+        self.blockSignals(False)
+        rows = min(max(len(classes), 1), _MOST_ROWS)
+        height = self.horizontalHeader().sizeHint().height() + rows * 24 + 4
+        self.setFixedHeight(height)
+        self.setVisible(bool(classes))
+
+    def set_color(self, row: int, color: QColor) -> None:
+        """Give the class in ``row`` another colour."""
+        if self.annotation is not None and row < len(self.annotation.classes) and color.isValid():
+            self._replace(row, color=color.name())
+
+    def _fill_row(self, row: int, label_class: LabelClass, pixels: int) -> None:
+        swatch = QPixmap(14, 14)
+        swatch.fill(QColor(label_class.color))
+        color = QTableWidgetItem(QIcon(swatch), "")
+        color.setToolTip(f"Colour {label_class.color}: click to choose another one.")
+        value, name = QTableWidgetItem(str(label_class.value)), QTableWidgetItem(label_class.name)
+        count = QTableWidgetItem(f"{pixels:,}")
+        fixed = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        for item in (color, value, count):
+            item.setFlags(fixed)
+        for item in (value, count):
+            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for column, item in enumerate((color, value, name, count)):
+            self.setItem(row, column, item)
+
+    def _on_item_changed(self, item: QTableWidgetItem) -> None:
+        if item.column() == _NAME and self.annotation is not None:
+            name = item.text().strip()
+            if name:
+                self._replace(item.row(), name=name)
+            else:  # a class needs a name: the old one comes back
+                self.blockSignals(True)
+                item.setText(self.annotation.classes[item.row()].name)
+                self.blockSignals(False)
+
+    def _on_cell(self, row: int, column: int) -> None:
+        if column != _COLOR or self.annotation is None:
+            return
+        label_class = self.annotation.classes[row]
+        self._dialog = QColorDialog(QColor(label_class.color), self)
+        self._dialog.setWindowTitle(f"Colour of {label_class.name}")
+        self._dialog.colorSelected.connect(lambda color: self.set_color(row, color))
+        self._dialog.open()
+
+    def _replace(self, row: int, **changes: str) -> None:
+        if self.annotation is None:
+            return
+        classes = list(self.annotation.classes)
+        changed = classes[row].model_copy(update=changes)
+        if changed == classes[row]:
+            return
+        classes[row] = changed
+        self.annotation = self.annotation.model_copy(update={"classes": tuple(classes)})
+        self.blockSignals(True)
+        self._fill_row(row, changed, int(self.item(row, _PIXELS).text().replace(",", "")))
+        self.blockSignals(False)
+        self.edited.emit(self.annotation)

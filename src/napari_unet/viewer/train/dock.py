@@ -1,0 +1,301 @@
+"""The dock "Train U-Net"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_unet.errors import UNetError
+from napari_unet.images import AnnotatedImage
+from napari_unet.labels import Annotation
+from napari_unet.requests import TrainingRequest
+from napari_unet.settings import TrainSettings
+from napari_unet.viewer.bridge import engine
+from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.train import memory
+from napari_unet.viewer.train.classes import annotation_for, keep_annotation, said_kind
+from napari_unet.viewer.train.closing import ask_keep_or_stop
+from napari_unet.viewer.train.footer import Footer
+from napari_unet.viewer.train.preflight import Choices, Preflight, examine
+from napari_unet.viewer.train.run import run_of
+from napari_unet.viewer.train.setup_page import SetupPage
+from napari_unet.viewer.train.survey import Survey, Surveyor
+
+
+class TrainDock(QWidget):
+    """Trains a U-Net on layers or folders, and shows how it goes.
+
+    The run itself belongs to the viewer (:func:`run_of`): it goes on without this dock, and another one shows it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers are learnt from.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.run = run_of(viewer)
+        self._survey: Survey | None = None
+        self._annotation: Annotation | None = None
+        self._wants_to_train = False
+        self._was_docked = False
+        self.surveyor = Surveyor(self)
+        self.page = SetupPage(viewer, engine())
+        self.footer = Footer()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.page)
+        layout.addWidget(self.footer)
+        self.setAcceptDrops(True)
+        memory.restore(self.page)
+        self._connect()
+        self._draw()
+        self._on_source()
+
+    def open_model(self, path: str | Path) -> None:
+        """Start from a saved model: fine-tuning."""
+        self.page.start.open_model(Path(path))
+
+    def train(self) -> None:
+        """Begin to train as soon as the labels are counted and the device is known."""
+        if self.run.report.is_running or self._wants_to_train:
+            return
+        self._wants_to_train = True
+        if self._count_later.isActive():
+            self._count()
+        self._check()
+
+    def stop(self) -> None:
+        """End the run; what was reached is kept."""
+        self.run.stop()
+
+    def event(self, event: QEvent) -> bool:
+        """Notice napari's × button: it only takes the widget out of its dock."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._was_docked = True
+            elif self._was_docked:
+                self._was_docked = False
+                QTimer.singleShot(0, lambda: self._on_taken_out())
+        return bool(super().event(event))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for the device once the dock is there, so that opening it does not wait."""
+        super().showEvent(event)
+        self.run.watch(self.window())
+        QTimer.singleShot(0, self._look_for_device)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take model files."""
+        urls = event.mimeData().urls()
+        if urls and urls[0].toLocalFile().endswith(".safetensors"):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Start from the dropped model."""
+        self.open_model(event.mimeData().urls()[0].toLocalFile())
+        event.acceptProposedAction()
+
+    def _connect(self) -> None:
+        page = self.page
+        self._count_later = QTimer(self)
+        self._count_later.setSingleShot(True)
+        self._count_later.setInterval(400)
+        self._count_later.timeout.connect(self._count)
+        self._save_later = QTimer(self)
+        self._save_later.setSingleShot(True)
+        self._save_later.setInterval(500)
+        self._save_later.timeout.connect(self._remember)
+        self._draw_later = QTimer(self)
+        self._draw_later.setSingleShot(True)
+        self._draw_later.setInterval(250)
+        self._draw_later.timeout.connect(self._draw)
+        page.source.changed.connect(self._on_source)
+        page.source.painted.connect(self._on_painted)
+        page.kind.chosen.connect(self._on_survey_used)
+        page.classes.edited.connect(self._on_classes)
+        page.start.changed.connect(self._on_survey_used)
+        page.form.changed.connect(self._on_settings)
+        page.output.changed.connect(self._check)
+        page.output.changed.connect(self._save_later.start)
+        page.device.changed.connect(self._check)
+        page.report.held_out_toggled.connect(self.run.show_held_out)
+        self.surveyor.surveyed.connect(self._on_surveyed)
+        self.footer.train.connect(self.train)
+        self.footer.stop.connect(self.stop)
+        self.footer.segment.connect(self._on_segment)
+        self.run.heard.connect(self._on_heard)
+
+    # What is learnt from
+
+    def _on_source(self) -> None:
+        self._save_later.start()
+        layers = self.page.source.annotation_layers()
+        if layers:
+            self.page.kind.say(said_kind(layers))
+        self._count()
+
+    def _on_painted(self, key: Any) -> None:
+        self.surveyor.forget(key)
+        self._count_later.start()
+
+    def _count(self) -> None:
+        self._count_later.stop()
+        self.surveyor.ask(self.page.source.annotations())
+        self._check()
+
+    def _on_surveyed(self, survey: Survey) -> None:
+        self._survey = survey
+        self.page.kind.show_guess(survey.guess)
+        self._on_survey_used()
+
+    def _on_survey_used(self) -> None:
+        """Find the classes and show them, in the table and in the layers."""
+        survey, kind = self._survey, self.page.kind.kind
+        self._annotation = None
+        counts = survey.counts if survey is not None else {}
+        if survey is not None and kind is not None and any(v > 0 for v in counts):
+            layers = self.page.source.annotation_layers()
+            record = self.page.start.record
+            known = (*(annotation_of(la) for la in layers), record.annotation if record else None)
+            try:
+                self._annotation = annotation_for(kind, counts, known)
+            except UNetError:
+                self._annotation = None  # the pre-flight check says why
+        self.page.show_classes(self._annotation, counts)
+        if self._annotation is not None:
+            self._keep(self._annotation)
+        self._check()
+
+    def _on_classes(self, annotation: Annotation) -> None:
+        self._annotation = annotation
+        self._keep(annotation)
+
+    def _keep(self, annotation: Annotation) -> None:
+        keep_annotation(
+            self.page.source.annotation_layers(), annotation, is_guessed=self.page.kind.said is None
+        )
+
+    # Settings
+
+    def _on_settings(self, _form: Any = None) -> None:
+        self._save_later.start()
+        self._look_for_device()
+        self._check()
+
+    def _look_for_device(self) -> None:
+        settings = self._settings()
+        if isinstance(settings, TrainSettings):
+            self.page.look_for_device(settings.device)
+
+    def _settings(self) -> TrainSettings | str:
+        """The settings, or why they cannot be used."""
+        try:
+            settings = self.page.form.value
+        except UNetError as error:
+            return str(error)
+        return TrainSettings.model_validate({**settings.model_dump(), "labels_are": self.page.kind.kind})
+
+    def _remember(self) -> None:
+        settings = self._settings()
+        if isinstance(settings, TrainSettings):
+            memory.save(self.page, settings)
+
+    # Training
+
+    def _check(self) -> None:
+        """Say what will be trained, or why it cannot start; start where that was asked for."""
+        if self.run.report.is_running:
+            return
+        is_pending = self.surveyor.is_busy or self._count_later.isActive()
+        check = self._preflight()
+        if self._wants_to_train and not is_pending and not (check.is_ready and self.page.device.is_looking):
+            self._wants_to_train = False
+            if check.is_ready:
+                self._start()
+                return
+        self.page.mark(check)
+        self.footer.show_preflight(check, is_preparing=self._wants_to_train)
+
+    def _preflight(self) -> Preflight:
+        page = self.page
+        images: list[AnnotatedImage] | str
+        try:
+            images, _ = page.source.read(snapshot=False)
+            page.output.propose(page.source.name)
+        except UNetError as error:
+            images = str(error)
+        return examine(
+            Choices(
+                images=images,
+                survey=None if self.surveyor.is_busy else self._survey,
+                kind=page.kind.kind,
+                doubt=page.kind.why,
+                annotation=self._annotation,
+                start=page.start.problem or page.start.record,
+                settings=self._settings(),
+                output=page.output.problem,
+                device=page.device.problem,
+                device_words=page.device.words,
+            )
+        )
+
+    def _start(self) -> None:
+        page, settings = self.page, self._settings()
+        if self._annotation is None or not isinstance(settings, TrainSettings):
+            return
+        try:
+            images, placements = page.source.read(snapshot=True)
+            output = page.output.path
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except UNetError as error:
+            self.footer.show_preflight(Preflight(str(error), part="source"))
+            return
+        except OSError as error:
+            text = f"The folder for the model cannot be made: {error.strerror or error}. Choose another one."
+            self.footer.show_preflight(Preflight(text, part="output"))
+            return
+        request = TrainingRequest(tuple(images), self._annotation, settings, output, page.start.path)
+        self.run.start(engine().submit, request, tuple(placements))
+        page.show_report()
+
+    def _on_heard(self, event: Any) -> None:
+        if event is None or not self.run.report.is_running:
+            self._draw()
+        elif not self._draw_later.isActive():
+            self._draw_later.start()
+
+    def _draw(self) -> None:
+        """Show the run as it is now."""
+        report = self.run.report
+        self.page.draw(report, shows_held_out=self.run.shows_held_out)
+        self.footer.draw(report)
+        if not report.is_running:
+            self.page.output.after_run()
+            self._check()
+
+    def _on_segment(self, path: Path) -> None:
+        _, widget = self._viewer.window.add_plugin_dock_widget("napari-unet-live", "Segment with U-Net")
+        widget.open_model(path)
+
+    # Closing
+
+    def _on_taken_out(self) -> None:
+        if self.parent() is not None:
+            return  # only moved to another place
+        if self._save_later.isActive():
+            self._remember()
+        self.page.source.close_connections()
+        self.page.start.close_connections()
+        self.page.device.release()
+        self.surveyor.close()
+        self.run.heard.disconnect(self._on_heard)
+        ask_keep_or_stop(self.run)
+        self.deleteLater()

@@ -1,0 +1,75 @@
+"""Which layers belong together: an image (or several layers as its channels) and the labels drawn on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels as LabelsLayer
+from napari.layers import Layer
+
+from napari_unet.errors import UNetError
+from napari_unet.viewer.layers import METADATA, image_from_layers
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPair:
+    """One image to learn from and its labels: several layers are channels, either may not be chosen yet."""
+
+    images: tuple[ImageLayer, ...] = ()
+    labels: LabelsLayer | None = None
+
+
+def image_layers(layers: Iterable[Layer]) -> list[ImageLayer]:
+    """Return the layers that can be trained on: images that are no prediction of ours."""
+    return [la for la in layers if isinstance(la, ImageLayer) and not _is_ours(la)]
+
+
+def labels_layers(layers: Iterable[Layer]) -> list[LabelsLayer]:
+    """Return the layers that can be an annotation: labels that are no prediction of ours."""
+    return [la for la in layers if isinstance(la, LabelsLayer) and not _is_ours(la)]
+
+
+def guess_pair(layers: Sequence[Layer], selected: Iterable[Layer]) -> LayerPair:
+    """Return the most likely pair.
+
+    The labels are the selected ones, else the topmost that fit an image, else the topmost. The image is one that
+    fits the labels: the selected one, else the nearest below them, else the topmost.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        In the viewer's order, the bottom one first.
+    selected : iterable of Layer
+        Which of them are selected.
+    """
+    chosen = {id(la) for la in selected}
+    images, labels = image_layers(layers), labels_layers(layers)
+    if not labels:
+        best = next((im for im in images if id(im) in chosen), images[-1] if images else None)
+        return LayerPair((best,) if best is not None else ())
+    downwards = labels[::-1]
+    annotation = min(downwards, key=lambda la: (id(la) not in chosen, not any(fits(im, la) for im in images)))
+    place = [id(la) for la in layers].index(id(annotation))
+    below = {id(la) for la in layers[:place]}
+    candidates = [im for im in images if fits(im, annotation)][::-1] or images[::-1]
+    if not candidates:
+        return LayerPair((), annotation)
+    image = min(candidates, key=lambda im: (id(im) not in chosen, id(im) not in below))
+    return LayerPair((image,), annotation)
+
+
+def fits(image: ImageLayer, labels: LabelsLayer) -> bool:
+    """Whether ``labels`` could have been drawn on ``image``: the same shape, with or without channels."""
+    try:
+        known = image_from_layers([image])
+    except UNetError:
+        return False
+    data = labels.data[0] if labels.multiscale else labels.data
+    return tuple(data.shape) in (known.label_shape, tuple(known.channels[0].shape))
+
+
+def _is_ours(layer: Layer) -> bool:
+    ours = layer.metadata.get(METADATA, {})
+    return bool(ours.get("prediction") or ours.get("held_out") or ours.get("errors"))

@@ -1,0 +1,149 @@
+"""Live curves of a run: losses and validation Dice. pyqtgraph is imported at the first curve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_unet.viewer.train.run import RunReport
+
+_MOST_POINTS = 400
+_ON_DARK = {"training": "#56b4e9", "validation": "#e69f00", "dice": "#2fc79a"}
+_ON_LIGHT = {"training": "#0072b2", "validation": "#b86e00", "dice": "#00795a"}
+
+
+def thin(points: NDArray[np.float64], most: int = _MOST_POINTS) -> NDArray[np.float64]:
+    """At most ``most`` points, each the mean of its neighbours, so that long runs draw as fast as short ones.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+        x and y, x rising.
+    most : int
+        Largest number of points returned.
+
+    Returns
+    -------
+    ndarray, shape (m, 2)
+        ``m <= most``; the points themselves where there are few.
+    """
+    if len(points) <= most:
+        return points
+    starts = np.linspace(0, len(points), most, endpoint=False).astype(int)
+    sizes = np.diff(np.append(starts, len(points)))
+    thinned: NDArray[np.float64] = np.add.reduceat(points, starts) / sizes[:, None]
+    return thinned
+
+
+class Curves(QWidget):
+    """Two small plots over minutes; shows what a :class:`RunReport` holds."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._legend = QLabel()
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._legend.setWordWrap(True)
+        self._plots: dict[str, Any] = {}
+        self._lines: dict[str, Any] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._legend)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Training curves")
+
+    def draw(self, report: RunReport) -> None:
+        """Bring the curves up to date."""
+        if not report.losses and not report.validations:
+            for line in self._lines.values():
+                line.setData([], [])
+            return
+        if not self._plots:
+            self._build()
+        scored = [v for v in report.validations if np.isfinite(v.mean_dice)]
+        curves = {
+            "training": report.losses,
+            "validation": [(v.seconds / 60, v.loss) for v in report.validations if np.isfinite(v.loss)],
+            "dice": [(v.seconds / 60, v.mean_dice) for v in scored],
+        }
+        for name, values in curves.items():
+            points = thin(np.array(values, dtype=np.float64).reshape(-1, 2))
+            self._lines[name].setData(points[:, 0], points[:, 1])
+        is_scored = report.regions is None or report.regions.honest
+        self._plots["dice"].setVisible(is_scored)
+        self._write_legend(is_scored)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow napari's theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange) and self._plots:
+            self._color()
+
+    def _build(self) -> None:
+        import pyqtgraph
+
+        for name, title in (("loss", "Loss"), ("dice", "Dice")):
+            plot = pyqtgraph.PlotWidget(self)
+            plot.setFixedHeight(112 if name == "loss" else 118)
+            plot.setMenuEnabled(False)
+            plot.setMouseEnabled(x=False, y=False)
+            plot.hideButtons()
+            plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            item = plot.getPlotItem()
+            item.setContentsMargins(0, 2, 6, 0)
+            item.getAxis("left").setWidth(46)
+            item.setLabel("left", title)
+            item.showGrid(x=False, y=True, alpha=0.25)
+            self._plots[name] = plot
+            self.layout().addWidget(plot)
+        dice = self._plots["dice"].getPlotItem()
+        dice.setYRange(0, 1, padding=0.02)
+        dice.setXLink(self._plots["loss"].getPlotItem())
+        dice.setLabel("bottom", "Minutes")
+        # SI prefixes would turn 0.05 minutes into 50 and a small "m".
+        for plot in self._plots.values():
+            for side in ("left", "bottom"):
+                plot.getPlotItem().getAxis(side).enableAutoSIPrefix(False)
+        self._lines = {
+            "training": self._plots["loss"].plot([], []),
+            "validation": self._plots["loss"].plot([], [], symbol="o", symbolSize=4),
+            "dice": self._plots["dice"].plot([], [], symbol="o", symbolSize=4),
+        }
+        self._color()
+
+    def _colors(self) -> dict[str, str]:
+        is_dark = self.palette().color(QPalette.ColorRole.Window).lightness() < 128
+        return _ON_DARK if is_dark else _ON_LIGHT
+
+    def _color(self) -> None:
+        import pyqtgraph
+
+        background = self.palette().color(QPalette.ColorRole.Window)
+        text = self.palette().color(QPalette.ColorRole.WindowText)
+        for plot in self._plots.values():
+            plot.setBackground(background)
+            for side in ("left", "bottom"):
+                axis = plot.getPlotItem().getAxis(side)
+                axis.setPen(pyqtgraph.mkPen(text, width=1))
+                axis.setTextPen(text)
+        for name, color in self._colors().items():
+            style = Qt.PenStyle.SolidLine if name != "validation" else Qt.PenStyle.DashLine
+            self._lines[name].setPen(pyqtgraph.mkPen(color, width=2, style=style))
+            if name != "training":
+                self._lines[name].setSymbolBrush(QColor(color))
+                self._lines[name].setSymbolPen(None)
+        self._write_legend(self._plots["dice"].isVisibleTo(self))
+
+    def _write_legend(self, is_scored: bool) -> None:
+        colors = self._colors()
+        entries = [("training", "━ training loss")]
+        if is_scored:
+            entries += [("validation", "┅ validation loss"), ("dice", "━ validation Dice")]
+        self._legend.setText(
+            " &nbsp; ".join(f'<span style="color:{colors[name]}">{text}</span>' for name, text in entries)
+        )

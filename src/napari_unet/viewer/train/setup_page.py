@@ -1,0 +1,120 @@
+"""The scrolled part of the dock: everything that can be chosen, then how the run is going."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_unet.labels import Annotation
+from napari_unet.settings import Device, TrainSettings
+from napari_unet.viewer.device_line import DeviceLine
+from napari_unet.viewer.form import SettingsForm
+from napari_unet.viewer.train.classes import ClassTable
+from napari_unet.viewer.train.kind_box import KindBox
+from napari_unet.viewer.train.output import OutputRow
+from napari_unet.viewer.train.preflight import Preflight
+from napari_unet.viewer.train.report_panel import ReportPanel
+from napari_unet.viewer.train.run import RunReport
+from napari_unet.viewer.train.source import SourceBox
+from napari_unet.viewer.train.start import StartFrom
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_unet.viewer.bridge import Engine
+
+
+class SetupPage(QScrollArea):
+    """Scrolls up and down where the window is small, never sideways.
+
+    Attributes
+    ----------
+    source, kind, classes, start, form, output, device, report
+        The parts, from top to bottom.
+    """
+
+    def __init__(self, viewer: napari.Viewer, engine: Engine, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.source = SourceBox(viewer)
+        self.kind = KindBox()
+        self.classes = ClassTable()
+        self.start = StartFrom()
+        self.form = SettingsForm(
+            TrainSettings, basic=["minutes"], name="train_settings", hidden=["labels_are"]
+        )
+        self.output = OutputRow()
+        self.device = DeviceLine(engine)
+        self.report = ReportPanel()
+        self._probed: Device | None = None
+        rows = QFormLayout()
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.setVerticalSpacing(6)
+        for title, widget, buddy in (
+            ("Labels are", self.kind, self.kind.box),
+            ("Start from", self.start, self.start.box),
+            ("Model file", self.output, self.output.edit),
+        ):
+            label = QLabel(title)
+            label.setBuddy(buddy)
+            rows.addRow(label, widget)
+            if widget is self.kind:
+                rows.addRow(self.classes)
+        self.choices = QWidget()
+        column = QVBoxLayout(self.choices)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.source)
+        column.addLayout(rows)
+        column.addWidget(self.form.native)
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(4, 4, 6, 4)
+        layout.setSpacing(8)
+        layout.addWidget(self.choices)
+        layout.addWidget(self.device)
+        layout.addWidget(self.report)
+        layout.addStretch()
+        self.setWidget(page)
+
+    def sizeHint(self) -> QSize:
+        """A comfortable width for a dock; the height is the window's."""
+        return QSize(340, 500)
+
+    def minimumSizeHint(self) -> QSize:
+        """Narrow enough for a small window."""
+        return QSize(300, 120)
+
+    def look_for_device(self, wanted: Device) -> None:
+        """Find out what ``wanted`` means here, once for each choice."""
+        if wanted != self._probed:
+            self._probed = wanted
+            self.device.probe(wanted)
+
+    def show_classes(self, annotation: Annotation | None, counts: Mapping[int, int]) -> None:
+        """Show the classes and their pixels."""
+        self.classes.show_annotation(annotation, counts)
+
+    def mark(self, check: Preflight) -> None:
+        """Frame what has to be corrected before training can start."""
+        self.kind.ask(check.text if check.part == "kind" else "")
+        self.output.mark(check.text if check.part == "output" else "")
+
+    def draw(self, report: RunReport, *, shows_held_out: bool) -> None:
+        """Show a run; what was chosen for it cannot be changed while it is under way."""
+        self.choices.setEnabled(not report.is_running)
+        self.device.setEnabled(not report.is_running)
+        self.report.draw(report)
+        self.report.show_held_out.setChecked(shows_held_out)
+        if report.plan:
+            self.form.suggest({k: v for k, v in report.plan.items() if k in self.form.fields})
+
+    def show_report(self) -> None:
+        """Scroll to how the run is going, once it has its size."""
+        QTimer.singleShot(50, lambda: self.ensureWidgetVisible(self.report, 0, 0))

@@ -1,0 +1,299 @@
+"""What is trained on: pairs of layers, or a pair of folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
+
+from napari_unet.errors import InputError, UNetError
+from napari_unet.images import AnnotatedImage, ArrayLike, read_image, read_labels
+from napari_unet.labels import default_annotation
+from napari_unet.viewer.layers import annotated_image, class_colormap, image_from_layers, unique_name
+from napari_unet.viewer.results import placement
+from napari_unet.viewer.train.folders import FolderPair
+from napari_unet.viewer.train.pair_row import PairRow
+from napari_unet.viewer.train.pairs import LayerPair, guess_pair, image_layers, labels_layers
+from napari_unet.viewer.train.regions import Placement
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Labels
+
+
+class SourceBox(QWidget):
+    """Chooses what is trained on, and follows the layers of the viewer.
+
+    Signals
+    -------
+    changed
+        Other layers, files or axes.
+    painted(object)
+        Key of an annotation whose pixels changed.
+    """
+
+    changed = Signal()
+    painted = Signal(object)
+
+    def __init__(self, viewer: napari.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._is_guessed = True
+        self.rows: list[PairRow] = []
+        self._listened: list[tuple[Any, Callable[..., None]]] = []
+        self.use_layers = QRadioButton("Layers")
+        self.use_layers.setToolTip("Learn from layers of this viewer.")
+        self.use_folders = QRadioButton("Folders")
+        self.use_folders.setToolTip(
+            "Learn from a folder of images and a folder of label images of the same names."
+        )
+        self._modes = QButtonGroup(self)
+        self._modes.addButton(self.use_layers)
+        self._modes.addButton(self.use_folders)
+        self.use_layers.setChecked(True)
+        mode = QHBoxLayout()
+        mode.addWidget(QLabel("Learn from"))
+        mode.addWidget(self.use_layers)
+        mode.addWidget(self.use_folders)
+        mode.addStretch()
+        self._layer_page = QWidget()
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(4)
+        self.add_pair = QPushButton("Add pair")
+        self.add_pair.setToolTip("Learn from one more image with its labels.")
+        self.new_annotation = QPushButton("New annotation layer")
+        self.new_annotation.setToolTip("Add an empty labels layer that fits the image, ready to paint on.")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.new_annotation)
+        buttons.addWidget(self.add_pair)
+        page = QVBoxLayout(self._layer_page)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addLayout(self._rows)
+        page.addLayout(buttons)
+        self.folder_pair = FolderPair()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(mode)
+        layout.addWidget(self._layer_page)
+        layout.addWidget(self.folder_pair)
+        self.folder_pair.hide()
+        self.use_folders.toggled.connect(self._on_mode)
+        self.folder_pair.changed.connect(self.changed)
+        self.add_pair.clicked.connect(self._on_add_pair)
+        self.new_annotation.clicked.connect(self._on_new_annotation)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self.refresh)
+        events = viewer.layers.events
+        self._layer_events = (events.inserted, events.removed, events.reordered, events.renamed)
+        for emitter in self._layer_events:
+            emitter.connect(self._on_layers)
+        viewer.layers.selection.events.changed.connect(self._on_layers)
+        self.refresh()
+
+    @property
+    def pairs(self) -> list[LayerPair]:
+        """The chosen pairs of layers."""
+        return [row.pair for row in self.rows]
+
+    @property
+    def uses_folders(self) -> bool:
+        """Whether files are trained on, not layers."""
+        return bool(self.use_folders.isChecked())
+
+    @property
+    def name(self) -> str:
+        """What a model trained on this is called after: the first image, or the folder of images."""
+        if self.uses_folders:
+            folder = Path(self.folder_pair.folders[0])
+            return folder.parent.name if folder.name == "images" else folder.name
+        names = [pair.images[0].name for pair in self.pairs if pair.images]
+        return names[0] if names else ""
+
+    def annotations(self) -> list[tuple[Any, Callable[[], ArrayLike]]]:
+        """Every chosen annotation: what identifies it, and what opens it in another thread."""
+        if self.uses_folders:
+            pairing = self.folder_pair.pairing
+            return (
+                [] if pairing is None else [(path, partial(read_labels, path)) for _, path in pairing.pairs]
+            )
+        chosen = [pair.labels for pair in self.pairs if pair.labels is not None]
+        arrays = [(la, la.data[0] if la.multiscale else la.data) for la in chosen]
+        return [((id(la), id(data)), partial(_same, data)) for la, data in arrays]
+
+    def annotation_layers(self) -> list[Labels]:
+        """The chosen labels layers."""
+        return [] if self.uses_folders else [pair.labels for pair in self.pairs if pair.labels is not None]
+
+    def read(self, *, snapshot: bool) -> tuple[list[AnnotatedImage], list[Placement | None]]:
+        """Return what is trained on.
+
+        Parameters
+        ----------
+        snapshot : bool
+            Whether labels are copied, as for a run; without, only shapes may be looked at.
+
+        Raises
+        ------
+        UNetError
+            What is missing or does not fit together.
+        """
+        if self.uses_folders:
+            if self.folder_pair.pairing is None:
+                raise InputError(self.folder_pair.problem)
+            files = self.folder_pair.pairing.pairs
+            return [AnnotatedImage(read_image(im), read_labels(la)) for im, la in files], [None] * len(files)
+        images: list[AnnotatedImage] = []
+        placements: list[Placement | None] = []
+        for row in self.rows:
+            pair = row.pair
+            row.mark("", "")
+            try:
+                image = _annotated(pair, snapshot=snapshot, has_images=bool(self._image_layers()))
+            except UNetError as error:
+                row.mark("labels" if pair.images else "images", str(error))
+                raise
+            images.append(image)
+            placements.append(Placement.of(pair.images[0], image.image.label_shape))
+        return images, placements
+
+    def refresh(self) -> None:
+        """Bring the choices up to date with the layers of the viewer."""
+        layers = list(self._viewer.layers)
+        selected = list(self._viewer.layers.selection)
+        pairs = [guess_pair(layers, selected)] if self._is_guessed else self.pairs
+        before = [(pair.images, pair.labels) for pair in self.pairs]
+        self._show(pairs)
+        if self._is_guessed or before != [(pair.images, pair.labels) for pair in self.pairs]:
+            self.changed.emit()
+
+    def show_pairs(self, pairs: list[LayerPair]) -> None:
+        """Choose ``pairs``; they are kept whatever happens to other layers."""
+        self._is_guessed = False
+        self._show(pairs)
+        self.changed.emit()
+
+    def close_connections(self) -> None:
+        """Hear no more of the viewer; the dock is going."""
+        self._later.stop()
+        for emitter in self._layer_events:
+            emitter.disconnect(self._on_layers)
+        self._viewer.layers.selection.events.changed.disconnect(self._on_layers)
+        self._listen([])
+
+    def _image_layers(self) -> list[Any]:
+        return image_layers(list(self._viewer.layers))
+
+    def _show(self, pairs: list[LayerPair]) -> None:
+        layers = list(self._viewer.layers)
+        images, labels = image_layers(layers), labels_layers(layers)
+        while len(self.rows) < len(pairs):
+            row = PairRow()
+            row.changed.connect(self._on_edited)
+            row.removed.connect(partial(self._on_removed, row))
+            self.rows.append(row)
+            self._rows.addWidget(row)
+        while len(self.rows) > len(pairs):
+            row = self.rows.pop()
+            row.hide()
+            self._rows.removeWidget(row)
+            row.deleteLater()
+        for row, pair in zip(self.rows, pairs, strict=True):
+            row.show_pair(pair, list(reversed(images)), list(reversed(labels)))
+            row.remove.setVisible(len(pairs) > 1)
+        self.new_annotation.setEnabled(bool(images))
+        self._listen([pair.labels for pair in self.pairs if pair.labels is not None])
+
+    def _listen(self, layers: list[Any]) -> None:
+        for emitter, callback in self._listened:
+            emitter.disconnect(callback)
+        self._listened = []
+        for layer in layers:
+            for name in ("paint", "data", "labels_update"):
+                emitter = getattr(layer.events, name, None)
+                if emitter is not None:
+                    emitter.connect(self._on_painted)
+                    self._listened.append((emitter, self._on_painted))
+
+    def _on_painted(self, event: Any = None) -> None:
+        layer = getattr(event, "source", None)
+        for key, _ in self.annotations():
+            if layer is None or key[0] == id(layer):
+                self.painted.emit(key)
+
+    def _on_layers(self, _event: Any = None) -> None:
+        self._later.start()  # several events, and a layer not yet complete: look once, afterwards
+
+    def _on_mode(self, uses_folders: bool) -> None:
+        self._layer_page.setVisible(not uses_folders)
+        self.folder_pair.setVisible(uses_folders)
+        self.changed.emit()
+
+    def _on_edited(self) -> None:
+        self._is_guessed = False
+        self._listen([pair.labels for pair in self.pairs if pair.labels is not None])
+        self.changed.emit()
+
+    def _on_add_pair(self) -> None:
+        pairs = self.pairs
+        used = {id(la) for pair in pairs for la in (*pair.images, pair.labels)}
+        unused = [la for la in self._viewer.layers if id(la) not in used]
+        self.show_pairs([*pairs, guess_pair(unused, [])])
+        self.rows[-1].images.setFocus()
+
+    def _on_removed(self, row: PairRow) -> None:
+        self.show_pairs([r.pair for r in self.rows if r is not row])
+
+    def _on_new_annotation(self) -> None:
+        images = self._image_layers()
+        row = next((r for r in self.rows if r.pair.images), self.rows[0])
+        chosen = row.pair.images or (images[-1:] and (images[-1],))
+        if not chosen:
+            return
+        pairs = self.pairs
+        try:
+            shape = image_from_layers(chosen).label_shape
+            data = np.zeros(shape, np.uint8)
+        except (UNetError, MemoryError) as error:
+            row.mark("images", str(error) or "The image is too large for a labels layer in memory.")
+            return
+        layer = self._viewer.add_labels(
+            data, name=unique_name(self._viewer, f"{chosen[0].name} annotation"), **placement(chosen[0])
+        )
+        layer = next(la for la in self._viewer.layers if la.name == layer.name)
+        layer.colormap = class_colormap(default_annotation("scribbles", [1]))
+        layer.brush_size = max(2, round(min(shape[-2:]) / 60))
+        layer.mode = "paint"
+        if not self._is_guessed:
+            index = self.rows.index(row)
+            pairs[index] = LayerPair(pairs[index].images, layer)
+            self.show_pairs(pairs)
+
+
+def _same(data: Any) -> Any:
+    return data
+
+
+def _annotated(pair: LayerPair, *, snapshot: bool, has_images: bool) -> AnnotatedImage:
+    if not pair.images:
+        if has_images:
+            raise InputError("No image is chosen.", "Choose the image layer to learn from.")
+        raise InputError("There is no image yet.", "Open or drop one, or use File > Open Sample.")
+    if pair.labels is None:
+        raise InputError(
+            "There are no labels yet.", "Click 'New annotation layer' and paint a little of each class."
+        )
+    if snapshot:
+        return annotated_image(pair.images, pair.labels)
+    image = image_from_layers(pair.images)
+    labels = pair.labels.data[0] if pair.labels.multiscale else pair.labels.data
+    if tuple(labels.shape) == image.label_shape:
+        return AnnotatedImage(image, labels)
+    return annotated_image(pair.images, pair.labels)
