@@ -102,11 +102,15 @@ def release_memory(device: torch.device) -> None:
         getattr(torch, device.type).empty_cache()
 
 
+def _bfloat16_is_supported() -> bool:
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 @cache
 def _bfloat16_is_faster() -> bool:
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return False
-    return all(_trial_ratio(channels, side) < _WORTH_IT for channels, side in _TRIAL_SHAPES)
+    return _bfloat16_is_supported() and all(
+        _trial_ratio(channels, side) < _WORTH_IT for channels, side in _TRIAL_SHAPES
+    )
 
 
 def _trial_ratio(channels: int, side: int) -> float:
