@@ -24,6 +24,9 @@ from napari_unet.images.storage import write_atomically
 CACHE_BYTES = 1 << 30
 """Decoded files are kept in memory up to this total; the longest unused go first."""
 
+OPEN_FILES = 256
+"""Files kept open or decoded at most."""
+
 _cache: OrderedDict[tuple[str, int, int], Opened] = OrderedDict()
 _lock = Lock()
 
@@ -101,8 +104,8 @@ def read_image(path: Path | str, axes: str | None = None) -> Image:
 def read_labels(path: Path | str) -> ArrayLike:
     """Refer to a label file; pixels are read when needed.
 
-    Labels saved as RGB with three equal channels count as grey; of a palette the colours' numbers are taken. Floats are converted if all of them are whole
-    numbers; then the file is read at once.
+    Labels saved as RGB with three equal channels count as grey; of a palette the colours' numbers are taken.
+    Floats are converted if all of them are whole numbers; then the file is read at once.
 
     Parameters
     ----------
@@ -238,7 +241,9 @@ def _open(path: Path, *, labels: bool) -> Opened:
         opened = _as_labels(opened, path.name)
     with _lock:
         _cache[key] = opened
-        while len(_cache) > 1 and sum(o.held_bytes for o in _cache.values()) > CACHE_BYTES:
+        while len(_cache) > OPEN_FILES or (
+            len(_cache) > 1 and sum(o.held_bytes for o in _cache.values()) > CACHE_BYTES
+        ):
             _cache.popitem(last=False)
     return opened
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
@@ -16,7 +17,7 @@ import tifffile
 import zarr
 
 from napari_unet.axes import default_axes
-from napari_unet.errors import InputError
+from napari_unet.errors import InputError, UNetError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", ".zarr")
 """What can be read, in lower case."""
@@ -67,7 +68,13 @@ def open_file(path: Path, *, indexed: bool = False) -> Opened:
         return opener(path)
     except PermissionError as error:
         raise InputError(f"{path} may not be read.", "Change its permissions or use a copy.") from error
-    except (OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, struct.error) as error:
+    except UNetError:
+        raise
+    except MemoryError as error:
+        raise InputError(
+            f"{path.name} does not fit into memory.", "Save it as zarr or as several files."
+        ) from error
+    except Exception as error:  # decoders raise whatever they stumble upon
         raise InputError(f"{path.name} cannot be read: the file is damaged.", "Use another copy.") from error
 
 
@@ -101,6 +108,8 @@ def _open_npy(path: Path) -> Opened:
 def _open_tiff(path: Path) -> Opened:
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
+        if _is_cut_off(tiff):
+            raise ValueError("a page lies beyond the end of the file")
         axes, shape = str(series.axes), tuple(series.shape)
         size = prod(shape) * np.dtype(series.dtype).itemsize
         colour = series.keyframe.photometric == tifffile.PHOTOMETRIC.RGB
@@ -110,7 +119,9 @@ def _open_tiff(path: Path) -> Opened:
             array = series.asarray()
             held = size
         else:
-            array, held = zarr.open(tifffile.imread(path, aszarr=True, series=0, level=0), mode="r"), 0
+            store = tifffile.imread(path, aszarr=True, series=0, level=0)
+            array, held = zarr.open(store, mode="r"), 0
+            weakref.finalize(array, store.close)  # zarr leaves the file open
     if "S" in axes:
         if "C" in axes:
             raise InputError(
@@ -122,6 +133,16 @@ def _open_tiff(path: Path) -> Opened:
     if len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
         axes = default_axes(len(shape))
     return Opened(array, axes, held)
+
+
+def _is_cut_off(tiff: tifffile.TiffFile) -> bool:
+    """Whether the last page found names another one; tifffile reads truncated stacks as shorter ones."""
+    form, file = tiff.tiff, tiff.filehandle
+    file.seek(tiff.pages[-1].offset)
+    (n_tags,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+    file.seek(n_tags * form.tagsize, 1)
+    (following,) = struct.unpack(form.offsetformat, file.read(form.offsetsize))
+    return bool(following)
 
 
 def _open_zarr(path: Path) -> Opened:

@@ -20,7 +20,7 @@ _LABEL_ENDINGS = re.compile(
 _IMAGE_ENDINGS = re.compile(r"[ _.-]+(images?|img|raw)$")
 
 _FLAT = 0.8
-"""Fraction of equal neighbours from which an image looks like labels: these have 0.87 and more, images 0.5."""
+"""Fraction of equal neighbours from which an image looks like labels; these have 0.87 or more, images 0.5."""
 
 Pair = tuple[Path, Path]
 """An image and its labels."""
