@@ -66,7 +66,8 @@ def test_nested_options_and_words_for_none() -> None:
         ("flat.json", json.dumps({"minutes": 2, "labels-are": "masks", "augmentation": {"elastic": 1.5}})),
         (
             "tables.toml",
-            '[predict]\ntile_size = 64\n[train]\nminutes = 2\nlabels_are = "masks"\naugmentation = {elastic = 1.5}\n',
+            "[predict]\ntile_size = 64\n"
+            '[train]\nminutes = 2\nlabels_are = "masks"\n[train.augmentation]\nelastic = 1.5\n',
         ),
     ],
 )

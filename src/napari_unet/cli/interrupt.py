@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from napari_unet.errors import UNetError
+
 
 class Interrupted(KeyboardInterrupt):
     """The job was stopped by a signal and has kept what it reached."""
@@ -39,6 +41,10 @@ def stopping_on_signals() -> Iterator[Callable[[], bool]]:
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: requested
+    except UNetError as error:
+        if not requested:
+            raise
+        print(error, file=sys.stderr)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
