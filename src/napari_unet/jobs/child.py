@@ -25,6 +25,7 @@ from napari_unet.events import Failed, Finished
 from napari_unet.jobs.arrays import unpack
 from napari_unet.jobs.inline import failure, run_inline
 from napari_unet.jobs.messages import (
+    Begun,
     Ended,
     Pipe,
     ReadReply,
@@ -144,6 +145,7 @@ def main() -> None:
 def _run(parent: Parent, run: Run) -> None:
     last: Finished | Failed | None = None
     used_gpu = False
+    parent.send(Begun(run.job))
     try:
         request = unpack(run.request, lambda array, key: parent.read(run.job, array, key))
         for event in run_inline(request, lambda: parent.stop_asked(run.job)):

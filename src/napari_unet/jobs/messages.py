@@ -69,6 +69,13 @@ class ReadReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """Child: I have the request. Without this, the child was gone before it, and another one may try."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """Child: the job says something; not the last."""
 

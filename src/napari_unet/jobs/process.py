@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ from napari_unet.jobs.messages import Ready, read_message, write_message
 NICENESS = 10
 """Added to the GUI's own, so that napari comes first."""
 
-_STDERR_CHUNKS = 16
+_STDERR_BYTES = 32768
 
 # What is meant for a GUI, a debugger or another program's threads, and would hurt in the child: threads
 # pinned to the cores on which the GUI runs, an interactive prompt at the end, Jupyter's plots.
@@ -63,7 +62,7 @@ class ChildProcess:
         self._on_message = on_message
         self._on_end = on_end
         self._outbox: SimpleQueue[Any] = SimpleQueue()
-        self._stderr: deque[bytes] = deque(maxlen=_STDERR_CHUNKS)
+        self._stderr = b""
         command = [python_executable(), "-m", "napari_unet.jobs.child", *(["--prewarm"] if prewarm else [])]
         self._process = subprocess.Popen(
             command,
@@ -79,9 +78,11 @@ class ChildProcess:
             with suppress(OSError):  # ended already: the reader says so
                 niceness = min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
                 os.setpriority(os.PRIO_PROCESS, self.pid, niceness)
+        self._stderr_thread = Thread(target=self._read_stderr, name="napari-unet stderr", daemon=True)
         self._threads = [
-            Thread(target=work, name=f"napari-unet {name}", daemon=True)
-            for name, work in (("reader", self._read), ("writer", self._write), ("stderr", self._read_stderr))
+            self._stderr_thread,
+            Thread(target=self._write, name="napari-unet writer", daemon=True),
+            Thread(target=self._read, name="napari-unet reader", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -99,7 +100,7 @@ class ChildProcess:
     @property
     def detail(self) -> str:
         """What it last wrote to stderr, for a bug report."""
-        return self.fault + b"".join(self._stderr).decode(errors="replace")
+        return self.fault + self._stderr.decode(errors="replace")
 
     def send(self, message: Any) -> None:
         """Queue a message for it; never blocks, and says nothing if it has gone: ``on_end`` does."""
@@ -145,6 +146,7 @@ class ChildProcess:
             self.kill()
         self._process.wait()
         self._outbox.put(None)
+        self._stderr_thread.join(1.0)  # longer only if something it has started still writes there
         self.ended.set()
         self._on_end()
 
@@ -153,7 +155,7 @@ class ChildProcess:
         assert pipe is not None
         with pipe:
             while chunk := pipe.read(4096):
-                self._stderr.append(chunk)
+                self._stderr = (self._stderr + chunk)[-_STDERR_BYTES:]
 
 
 def python_executable() -> str:

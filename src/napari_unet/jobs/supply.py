@@ -21,6 +21,7 @@ class Supply:
     def __init__(self, job: Job, child: ChildProcess) -> None:
         self.failure: Failed | None = None
         self.stopped = False
+        self.begun = False
         self.wanted: SimpleQueue[ReadRequest | None] = SimpleQueue()
         self._job = job
         self._child = child

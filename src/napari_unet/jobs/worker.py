@@ -15,7 +15,7 @@ from napari_unet.errors import JobLostError, UNetError
 from napari_unet.events import Event, Failed, Finished, Notice, Waiting
 from napari_unet.jobs.inline import failure
 from napari_unet.jobs.job import Job
-from napari_unet.jobs.messages import Ended, ReadRequest, Said, Stop
+from napari_unet.jobs.messages import Begun, Ended, ReadRequest, Said, Stop
 from napari_unet.jobs.process import ChildProcess, describe_end
 from napari_unet.jobs.scratch import sweep
 from napari_unet.jobs.supply import Supply
@@ -146,24 +146,29 @@ class Worker:
             self._news.wait(rest if self._child is not None else None)
 
     def _run(self, job: Job) -> None:
-        supply = None
         try:
-            if job.stop_time is None:
-                child = self._start_child()
-                job.state = "running"
-                supply = self._supply = Supply(job, child)
-                supply.start()
-                self._attend(job, child, supply)
+            for last_try in (False, True):
+                if not job.done and job.stop_time is None:
+                    self._try(job, last_try)
         except Exception as error:  # noqa: BLE001 - the boundary: the job ends with a sentence
             self._tell(job, failure(error))
-        finally:
-            if supply is not None:
-                supply.close()
-            with self._lock:
-                self._supply = self._current = None
+        with self._lock:
+            self._current = None
         self._tell(job, Finished(stopped=True, model_path=job.saved_model))  # unless it has ended otherwise
 
-    def _attend(self, job: Job, child: ChildProcess, supply: Supply) -> None:
+    def _try(self, job: Job, last_try: bool) -> None:
+        """Run a job; it is still not done if it was stopped, or if the child had died before it came."""
+        child = self._start_child()
+        job.state = "running"
+        supply = self._supply = Supply(job, child)
+        supply.start()
+        try:
+            self._attend(job, child, supply, last_try)
+        finally:
+            supply.close()
+            self._supply = None
+
+    def _attend(self, job: Job, child: ChildProcess, supply: Supply, last_try: bool) -> None:
         """Stay with a running job until it is done, or must be given up."""
         asked = False
         while not job.done:
@@ -176,7 +181,7 @@ class Worker:
                 return
             elif child.ended.is_set():
                 self._replace = True
-                if job.stop_time is None:
+                if job.stop_time is None and (last_try or supply.begun or not child.ready):
                     self._tell(job, _lost(job, child))
                 return
             elif time.monotonic() >= job.kill_time:
@@ -228,12 +233,14 @@ class Worker:
         if child is not None:
             child.close(grace=0.5)  # it has nothing to do, or does not react
 
-    def _receive(self, message: Said | Ended | ReadRequest) -> None:
+    def _receive(self, message: Begun | Said | Ended | ReadRequest) -> None:
         """Take a message from the child, on the reader thread."""
         job, supply = self._current, self._supply
         if job is None or supply is None or job.number != message.job:
             return
-        if isinstance(message, ReadRequest):
+        if isinstance(message, Begun):
+            supply.begun = True
+        elif isinstance(message, ReadRequest):
             supply.wanted.put(message)
         elif isinstance(message, Said):
             self._tell(job, message.event)
