@@ -1,7 +1,7 @@
 """Rebuild the sample images in the package from the folder of annotated images (``../shared/data``).
 
-Only ``train`` folders are used, and only sets whose licence allows shipping. The held-out eye is of a child of whom
-no image is among the training images. Pixels are unchanged: PNG is only compressed harder.
+Only ``train`` folders are used, and only sets whose licence allows shipping. The held-out eye is of a
+child of whom no image is among the training images. Pixels are unchanged: PNG is only compressed harder.
 
     python scripts/make_samples.py [DATA_FOLDER]
 """

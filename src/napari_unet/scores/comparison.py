@@ -18,7 +18,7 @@ from napari_unet.images.image import ArrayLike
 from napari_unet.labels import AnnotationKind
 from napari_unet.scores.confusion import Confusion
 
-PIXELS_AT_ONCE = 1 << 22
+PIXELS_AT_ONCE = 1 << 20
 """Pixels read into memory at a time, from each of the two."""
 
 MAX_CLASSES = 256

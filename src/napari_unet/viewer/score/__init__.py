@@ -1,0 +1,1 @@
+"""The Scores dock: any two Labels layers against each other."""
