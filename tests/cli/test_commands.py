@@ -18,7 +18,8 @@ from napari_unet.cli.app import INTERRUPTED, run
 from napari_unet.images import read_labels, write_labels
 
 TOY = (
-    "--width=4", "--depth=2", "--patch-size=32", "--batch-size=2", "--device=cpu", "--threads=1", "--precision=fp32",
+    "--width=4", "--depth=2", "--patch-size=32", "--batch-size=2",
+    "--device=cpu", "--threads=1", "--precision=fp32",
 )  # fmt: skip
 
 
