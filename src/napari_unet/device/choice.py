@@ -103,7 +103,9 @@ def release_memory(device: torch.device) -> None:
 
 
 def _bfloat16_is_supported() -> bool:
-    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if not torch._C._has_mkldnn:
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 @cache
