@@ -81,7 +81,7 @@ VIEWS = {
     "transposed": lambda a: a.T,
     "one plane": lambda a: a[3],
     "plain array": lambda a: np.asarray(a)[1:][1:],
-    "other type": lambda a: a.view(np.uint8)[:, 3:],
+    "other type": lambda a: a.view(np.int16)[:, 3:],
 }
 
 
@@ -90,8 +90,6 @@ VIEWS = {
 def test_a_memory_map_is_mapped_again(carry, tmp_path, view, order):
     mapped = np.memmap(tmp_path / "a.raw", VALUES.dtype, "w+", offset=10, shape=VALUES.shape, order=order)
     mapped[:] = VALUES
-    if order == "F" and view is VIEWS["other type"]:
-        pytest.skip("NumPy has no such view")
     got = through(carry, view(mapped))
     assert carry.size < 2000
     np.testing.assert_array_equal(got, view(mapped))

@@ -69,6 +69,12 @@ def test_an_unguarded_script_runs_once_and_ends_by_itself(tmp_path):
     assert not is_running(int(out.splitlines()[1]))
 
 
+def test_the_parent_loads_no_torch(tmp_path):
+    out, err = program(tmp_path, "print('torch' in sys.modules)").communicate(timeout=60)
+    assert out.splitlines()[2:] == ["False"]
+    assert err == ""
+
+
 def test_files_where_napari_was_started_are_not_mistaken_for_modules(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
@@ -127,6 +133,63 @@ def test_ctrl_c_in_the_terminal_is_the_parents_alone(tmp_path):
     assert "KeyboardInterrupt" in err
     assert (tmp_path / "saved").exists()
     assert not is_running(pid)
+
+
+IN_NAPARI = """
+import os
+import numpy as np
+from napari_unet.jobs import Worker
+from jobs.toys import Toy
+
+print("once", flush=True)
+events = []
+worker = Worker()
+job = worker.submit(Toy("sums", (np.arange(10),)), events.append)
+"""
+WAIT_AND_LEAVE = """
+job.wait(60)
+worker.close()
+print([type(event).__name__ for event in events], flush=True)
+os._exit(0)
+"""
+RUN_AND_LEAVE = """
+import napari
+from qtpy.QtCore import QCoreApplication, QTimer
+
+viewer = napari.Viewer(show=False)
+timer = QTimer()
+timer.timeout.connect(lambda: job.done and QCoreApplication.quit())
+timer.start(50)
+napari.run(force=True)
+viewer.close()
+worker.close()
+print([type(event).__name__ for event in events], flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "then"),
+    [
+        (["-c", "from napari.__main__ import main; main()"], WAIT_AND_LEAVE),
+        (["-m", "napari"], WAIT_AND_LEAVE),
+        ([], RUN_AND_LEAVE),
+    ],
+    ids=["napari", "python -m napari", "script with napari.run()"],
+)
+def test_napari_runs_jobs_however_it_is_started(tmp_path, command, then):
+    script = tmp_path / "script.py"
+    script.write_text(IN_NAPARI + then)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "QT_QPA_PLATFORM": "offscreen",
+        "NAPARI_CONFIG": str(tmp_path / "settings.yaml"),
+    }
+    ended = subprocess.run(
+        [sys.executable, *command, str(script)], capture_output=True, text=True, timeout=120, env=environment
+    )
+    lines = [line for line in ended.stdout.splitlines() if line == "once" or line.startswith("[")]
+    assert lines == ["once", "['Notice', 'Finished']"], ended.stdout + ended.stderr
+    assert ended.returncode == 0
 
 
 def test_a_jupyter_kernel_runs_jobs(tmp_path):

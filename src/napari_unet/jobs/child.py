@@ -41,7 +41,7 @@ from napari_unet.jobs.messages import (
 SECONDS_TO_END = 4.0
 """From the end of the parent to ours."""
 
-_PREWARMED = ("torch", "napari_unet.training.fit", "napari_unet.inference")
+_PREWARMED = ("torch", "napari_unet.training.fit", "napari_unet.inference.prediction")
 
 
 class Parent:
@@ -149,7 +149,7 @@ def _run(parent: Parent, run: Run) -> None:
     try:
         request = unpack(run.request, lambda array, key: parent.read(run.job, array, key))
         for event in run_inline(request, lambda: parent.stop_asked(run.job)):
-            used_gpu |= not getattr(event, "device", "cpu").startswith("cpu")
+            used_gpu |= not getattr(event, "device", "cpu").lower().startswith("cpu")
             if isinstance(event, (Finished, Failed)):
                 last = event
             else:
