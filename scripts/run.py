@@ -139,7 +139,7 @@ def environment(*extras: str) -> str:
         flush=True,
     )
     packages = ["-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[{wanted}]"]
-    if run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *torch_source(), *packages):
+    if run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *torch_source(), *packages):
         sys.exit(
             "Error: the installation failed; see the lines above. Is there a connection to the internet?"
         )

@@ -51,7 +51,9 @@ def check_axes(axes: str, shape: Sequence[int]) -> str:
             "Give one letter per dimension, for example TCYX.",
         )
     if len(set(axes)) != len(axes) or not axes.isalpha():
-        raise InputError(f"The axes {axes!r} repeat a letter or hold something else.", "Use each letter once.")
+        raise InputError(
+            f"The axes {axes!r} repeat a letter or hold something else.", "Use each letter once."
+        )
     if not {"Y", "X"} <= set(axes):
         raise InputError(f"The axes {axes!r} lack Y or X.", "Name the two image axes Y and X.")
     return axes

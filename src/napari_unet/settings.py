@@ -44,14 +44,22 @@ class AugmentationSettings(Settings):
     flips: bool = Field(True, title="Flips", description="Mirror patches along Y and X at random.")
     turns: bool = Field(True, title="90° turns", description="Turn patches by multiples of 90° at random.")
     rotation: float = Field(15.0, ge=0, le=180, title="Rotation", description="Largest rotation, in degrees.")
-    scale: float = Field(0.15, ge=0, le=0.9, title="Scale", description="Largest change of size, as a fraction.")
+    scale: float = Field(
+        0.15, ge=0, le=0.9, title="Scale", description="Largest change of size, as a fraction."
+    )
     elastic: float = Field(
-        4.0, ge=0, le=50, title="Elastic", description="Standard deviation of the elastic displacement, in pixels."
+        4.0,
+        ge=0,
+        le=50,
+        title="Elastic",
+        description="Standard deviation of the elastic displacement, in pixels.",
     )
     brightness: float = Field(
         0.2, ge=0, le=2, title="Brightness", description="Largest shift, in standard deviations of the image."
     )
-    contrast: float = Field(0.25, ge=0, le=0.95, title="Contrast", description="Largest change, as a fraction.")
+    contrast: float = Field(
+        0.25, ge=0, le=0.95, title="Contrast", description="Largest change, as a fraction."
+    )
     noise: float = Field(
         0.1, ge=0, le=2, title="Noise", description="Largest noise, in standard deviations of the image."
     )
@@ -114,7 +122,12 @@ class TrainSettings(ComputeSettings):
         json_schema_extra=_ADVANCED,
     )
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="Seed", description="Start of all random numbers.", json_schema_extra=_ADVANCED
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="Start of all random numbers.",
+        json_schema_extra=_ADVANCED,
     )
     width: int | None = Field(
         None,
@@ -125,7 +138,12 @@ class TrainSettings(ComputeSettings):
         json_schema_extra=_ADVANCED,
     )
     depth: int | None = Field(
-        None, ge=1, le=7, title="Depth", description="Number of times the image is halved.", json_schema_extra=_ADVANCED
+        None,
+        ge=1,
+        le=7,
+        title="Depth",
+        description="Number of times the image is halved.",
+        json_schema_extra=_ADVANCED,
     )
     norm: Norm | None = Field(
         "batch",

@@ -82,9 +82,7 @@ def sample(name: str) -> Sample:
     try:
         return SAMPLES[name]
     except KeyError:
-        raise InputError(
-            f"There is no sample {name!r}.", f"The samples are {', '.join(SAMPLES)}."
-        ) from None
+        raise InputError(f"There is no sample {name!r}.", f"The samples are {', '.join(SAMPLES)}.") from None
 
 
 def path(name: str) -> Path:
