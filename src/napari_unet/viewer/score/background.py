@@ -45,10 +45,10 @@ class Background:
             if worker is self._worker and on_progress is not None:
                 on_progress(fraction)
 
-        def returned(answer: Any) -> None:
+        def returned(answer: tuple[Any]) -> None:
             if worker is self._worker:
                 self._worker = None
-                on_done(answer)
+                on_done(answer[0])
 
         worker.yielded.connect(progressed)
         worker.returned.connect(returned)
@@ -61,8 +61,11 @@ class Background:
             worker.quit()
 
 
-def _guarded(steps: Steps) -> Steps:
-    """The same steps, few enough for the GUI, with any error as the result."""
+def _guarded(steps: Steps) -> Generator[float, None, tuple[Any]]:
+    """The same steps, few enough for the GUI, with any error as the result.
+
+    The result is wrapped in a tuple: superqt would raise a bare exception.
+    """
     last = 0.0
     try:
         while True:
@@ -71,12 +74,12 @@ def _guarded(steps: Steps) -> Steps:
                 yield fraction
                 last = time.monotonic()
     except StopIteration as end:
-        return end.value
+        return (end.value,)
     except UNetError as error:
-        return error
+        return (error,)
     except MemoryError:
-        return InputError("There is not enough memory for these layers.", "Compare a part of them.")
+        return (InputError("There is not enough memory for these layers.", "Compare a part of them."),)
     except Exception as error:  # noqa: BLE001 - a layer's data can be anything that raises anything when read
-        return InputError(f"The layers cannot be read: {error}", "Check where their data comes from.")
+        return (InputError(f"The layers cannot be read: {error}.", "Check where their data comes from."),)
     finally:
         steps.close()

@@ -87,10 +87,19 @@ def _value(cell: Cell, role: int) -> Any:
 
 
 class CellTable(QTableView):
-    """A read-only table that is as wide as its place."""
+    """A read-only table that is as wide as its place.
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    name : str
+        What the table shows, for screen readers.
+    even : bool
+        Whether all columns but the first are equally wide, long headers shortened.
+    """
+
+    def __init__(self, name: str, *, even: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._even = even
         self.setAccessibleName(name)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -102,6 +111,7 @@ class CellTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
         header.setResizeContentsPrecision(50)
         self.show_cells(CellModel())
 
@@ -112,9 +122,10 @@ class CellTable(QTableView):
         self.setModel(model)
         if old is not None:
             old.deleteLater()
-        header = self.horizontalHeader()
-        for column in range(1, model.columnCount()):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        if not self._even:
+            header = self.horizontalHeader()
+            for column in range(1, model.columnCount()):
+                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self._fit()
 
     def resizeEvent(self, event: Any) -> None:
@@ -126,7 +137,12 @@ class CellTable(QTableView):
         """Give the first column what is left, at least its contents; then the table scrolls sideways."""
         if self.model().columnCount() == 0:
             return
-        header = self.horizontalHeader()
-        others = sum(header.sectionSize(column) for column in range(1, header.count()))
+        header, width = self.horizontalHeader(), self.viewport().width()
+        n_others = header.count() - 1
         needed = max(self.sizeHintForColumn(0), header.sectionSizeHint(0))
-        header.resizeSection(0, max(needed, self.viewport().width() - others))
+        if self._even:
+            narrowest = self.fontMetrics().horizontalAdvance("100.0%") + 10
+            for column in range(1, n_others + 1):
+                header.resizeSection(column, max(narrowest, (width - needed) // n_others))
+        others = sum(header.sectionSize(column) for column in range(1, n_others + 1))
+        header.resizeSection(0, max(needed, width - others))
