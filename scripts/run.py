@@ -50,9 +50,9 @@ def program(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
 
 
-def files(pattern: str) -> Callable[[], bool]:
+def files(*patterns: str) -> Callable[[], bool]:
     """Return a check for files."""
-    return lambda: bool(glob(pattern, recursive=True))
+    return lambda: any(glob(pattern) for pattern in patterns)
 
 
 # What Qt needs to open a window, by Debian package.
@@ -61,7 +61,7 @@ QT_PACKAGES = {
     "libegl1": library("libEGL.so.1"),
     "libfontconfig1": library("libfontconfig.so.1"),
     "libgl1": library("libGL.so.1"),
-    "libgl1-mesa-dri": files("/usr/lib*/**/dri/*_dri.so"),
+    "libgl1-mesa-dri": files("/usr/lib*/dri/*_dri.so", "/usr/lib*/*/dri/*_dri.so"),
     "libglib2.0-0": library("libgthread-2.0.so.0"),
     "libx11-xcb1": library("libX11-xcb.so.1"),
     "libxcb-cursor0": library("libxcb-cursor.so.0"),
@@ -75,7 +75,7 @@ QT_PACKAGES = {
     "libxcb-xinerama0": library("libxcb-xinerama.so.0"),
     "libxcb-xkb1": library("libxcb-xkb.so.1"),
     "libxkbcommon-x11-0": library("libxkbcommon-x11.so.0"),
-    "fonts-dejavu-core": files("/usr/share/fonts/**/*.[to]tf"),
+    "fonts-dejavu-core": files("/usr/share/fonts/*/*.[to]tf", "/usr/share/fonts/*/*/*.[to]tf"),
 }
 HEADLESS_PACKAGES = {"xauth": program("xauth"), "xvfb": program("xvfb-run")}
 
