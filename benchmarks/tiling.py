@@ -3,10 +3,10 @@
     python benchmarks/tiling.py MODEL.safetensors [--image IMAGE] [--threads 2] [--sides 1024 2048 4096]
 
 Prints JSON. First the largest difference of logits and of probabilities, in 32-bit precision, between a 2048²
-image predicted in tiles and the same image at once: by the same network, and by the network as it was trained, its
-batch norm not folded into the convolutions and sums in another order (what remains is rounding). Then for each
-side the peak memory of a prediction in MiB, above that of a process which has predicted a small image and holds the
-input, less the output.
+image predicted in tiles and the same image at once: by the same network, and by the network as it was trained,
+its batch norm not folded into the convolutions and sums in another order (what remains is rounding). Then for
+each side the peak memory of a prediction in MiB, above that of a process which has predicted a small image and
+holds the input, less the output.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -169,6 +171,24 @@ def test_trace_of_an_unpadded_network_covers_the_image_and_keeps_its_mode() -> N
     assert result.pixel is not None
     assert network.training
     assert result.blocks[-1].output_shape[1] >= 11
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_trace_of_a_large_image_looks_at_a_window(padding: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = UNet(1, 2, width=4, depth=2, padding=padding)
+    image = torch.rand(1, 150, 131).numpy()
+    for pixel in [(0, 0), (77, 66), (149, 130)]:
+        whole = trace(network, image, pixel)
+        with monkeypatch.context() as patch:
+            patch.setattr("napari_unet.nets.tracing._LARGEST_IMAGE", 1000)
+            window = trace(network, image, pixel)
+        assert window.input_shape[1] < whole.input_shape[1]
+        assert window.pixel is not None
+        assert whole.pixel is not None
+        assert window.pixel.position == pixel
+        assert window.pixel.value == whole.pixel.value
+        assert window.pixel.logits == pytest.approx(whole.pixel.logits, abs=1e-5)
 
 
 def test_trace_says_what_does_not_fit() -> None:

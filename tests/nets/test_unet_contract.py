@@ -97,7 +97,6 @@ def test_channels_last_gives_the_same(name: str) -> None:
     [
         {"depth": 1},
         {"depth": 2, "norm": None},
-        {"depth": 3},
         {"depth": 2, "padding": "valid", "norm": None},
         {"depth": 1, "ndim": 3},
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from napari_unet.errors import InputError
 from napari_unet.nets.network import UNet
 
 _NOMINAL_SIZE = {2: 256, 3: 64}
+_LARGEST_IMAGE = 1024**2
+"""Pixels that are sent through the network at once; of a larger image only a window around the pixel."""
 
 
 class ParameterCount(NamedTuple):
@@ -71,7 +74,8 @@ class Trace:
     Attributes
     ----------
     input_shape : tuple of int
-        Shape ``(C, *spatial)`` of what went in; a mirrored border included where the network is unpadded.
+        Shape ``(C, *spatial)`` of what went in: the image, a mirrored border included where the network is unpadded;
+        of a large image a window, wide enough that the pixel's logits are those of the whole.
     blocks : tuple of BlockTrace
         In the order of computing.
     parameters : ParameterCount
@@ -140,13 +144,15 @@ def trace(
             f"{settings.ndim} spatial axes."
         )
     position = _inside(pixel, raw.shape[1:]) if pixel is not None and image is not None else None
+    window = _window(model, raw.shape[1:], position)
+    raw = raw[(slice(None), *window)]
     seen = normalise(raw) if normalise is not None else raw
     fed = _mirror(seen, model) if image is not None else seen
     logits, shapes = _run(model, fed)
     blocks = tuple(
         BlockTrace(name, shape, count_parameters(model.get_submodule(name))) for name, shape in shapes.items()
     )
-    story = None if position is None else _follow(position, raw, seen, logits)
+    story = None if position is None else _follow(position, window, raw, seen, logits)
     return Trace(fed.shape, blocks, count_parameters(model), story)
 
 
@@ -158,6 +164,18 @@ def _inside(pixel: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
             "Positions count from 0, in the order of the image's axes.",
         )
     return position
+
+
+def _window(model: UNet, shape: tuple[int, ...], position: tuple[int, ...] | None) -> tuple[slice, ...]:
+    """All of the image, or of a large one what the pixel's logits depend on, on the network's pooling grid."""
+    if prod(shape) <= _LARGEST_IMAGE:
+        return tuple(slice(0, size) for size in shape)
+    radius, stride = model.receptive_radius, model.stride
+    window = []
+    for at in position or (0,) * len(shape):
+        first = max(0, (at - radius) // stride * stride)
+        window.append(slice(first, -(-(at + radius + 1) // stride) * stride))
+    return tuple(slice(w.start, min(w.stop, size)) for w, size in zip(window, shape, strict=True))
 
 
 def _mirror(image: NDArray[np.float32], model: UNet) -> NDArray[np.float32]:
@@ -194,9 +212,13 @@ def _run(model: UNet, image: NDArray[np.float32]) -> tuple[Tensor, dict[str, tup
 
 
 def _follow(
-    position: tuple[int, ...], raw: NDArray[np.float32], seen: NDArray[np.float32], logits: Tensor
+    position: tuple[int, ...],
+    window: tuple[slice, ...],
+    raw: NDArray[np.float32],
+    seen: NDArray[np.float32],
+    logits: Tensor,
 ) -> PixelTrace:
-    at: Any = (..., *position)
+    at: Any = (..., *(p - w.start for p, w in zip(position, window, strict=True)))
     here = logits[at]
     single = len(here) == 1
     probabilities = torch.sigmoid(here) if single else F.softmax(here, dim=0)
