@@ -119,6 +119,15 @@ def test_a_fully_painted_slice_is_masks(shared_data: Path) -> None:
         assert kind_of(stack) == "masks"
 
 
+def test_saturated_scribbles_are_asked_for() -> None:
+    rng = np.random.default_rng(3)
+    full = strokes(rng, (140, 150), 4, 8, 10, 120)
+    nearly_empty = strokes(rng, (140, 150), 3, 5, 1, 20)
+    assert (full > 0).mean() > 0.4
+    assert kind_of(full) is None
+    assert kind_of(full, nearly_empty) is None
+
+
 def test_semantic_labels_made_from_objects_are_masks(shared_data: Path) -> None:
     objects = some_of(shared_data, "monuseg_he_nuclei", 7)
     assert kind_of(*((a > 0).astype(np.uint8) for a in objects)) == "masks"

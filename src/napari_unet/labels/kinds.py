@@ -49,7 +49,7 @@ def infer_kind(summaries: Sequence[LabelSummary]) -> KindGuess:
     n_planes = sum(s.n_labelled_planes for s in labelled)
     coverage = _mean(labelled, "coverage")
     single = _mean(labelled, "single_pieces")
-    strokes = _mean(labelled, "strokes")
+    strokes = _mean(labelled, "strokes", by_area=True)
     touching = _mean(labelled, "touching")
     pieces = _mean(labelled, "pieces_per_plane")
 
@@ -72,7 +72,9 @@ def infer_kind(summaries: Sequence[LabelSummary]) -> KindGuess:
     repeated = single <= 0.5
     if coverage >= 0.999 and repeated:
         return KindGuess("masks", f"Every pixel has one of {len(values)} values.")
-    if coverage >= 0.2 and repeated and strokes < 0.3 and (touching >= 0.03 or pieces >= 20 * len(values)):
+    drawn_nowhere = strokes < 0.1 and n_planes >= 5
+    detailed = strokes < 0.3 and pieces >= 15 * len(values)
+    if coverage >= 0.2 and repeated and (detailed or drawn_nowhere):
         return KindGuess(
             "masks",
             f"{len(values)} values cover {coverage:.0%} of the pixels in many pieces that are no strokes.",
@@ -102,8 +104,8 @@ def _one_value(value: int, n_planes: int, coverage: float, strokes: float, piece
     )
 
 
-def _mean(summaries: Sequence[LabelSummary], name: str) -> float:
-    """Mean over images, each weighted by its number of labelled planes."""
-    weights = [s.n_labelled_planes for s in summaries]
+def _mean(summaries: Sequence[LabelSummary], name: str, *, by_area: bool = False) -> float:
+    """Mean over images, each weighted by its number of labelled planes, or by its labelled pixels."""
+    weights = [sum(s.counts) if by_area else s.n_labelled_planes for s in summaries]
     total: float = sum(getattr(s, name) * weight for s, weight in zip(summaries, weights, strict=True))
     return total / sum(weights)
