@@ -198,6 +198,22 @@ def test_without_layers_nothing_breaks_and_later_layers_are_taken(make_napari_vi
     qtbot.waitUntil(lambda: not dock.choice.is_guessing, timeout=WAIT)
 
 
+def test_a_prediction_that_comes_later_is_taken_until_the_user_chose(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Scores")
+    viewer.add_labels(LABELS, name="truth")
+    viewer.add_labels(PREDICTION, name="first", metadata={METADATA: {"prediction": True}})
+    assert (dock.choice.prediction.name, dock.choice.labels.name) == ("first", "truth")
+    viewer.add_labels(PREDICTION, name="second", metadata={METADATA: {"prediction": True}})
+    assert (dock.choice.prediction.name, dock.choice.labels.name) == ("second", "truth")
+    box = dock.choice.prediction_box
+    box.setCurrentIndex(box.findText("first"))
+    box.activated.emit(box.currentIndex())
+    viewer.add_labels(PREDICTION, name="third", metadata={METADATA: {"prediction": True}})
+    assert (dock.choice.prediction.name, dock.choice.labels.name) == ("first", "truth")
+    qtbot.waitUntil(lambda: not dock.choice.is_guessing, timeout=WAIT)
+
+
 def test_changes_after_comparing_are_noted(open_dock, qtbot):
     it = open_dock(LABELS.copy(), PREDICTION.copy())
     compare(it.dock, qtbot)

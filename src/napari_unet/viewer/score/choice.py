@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from napari.layers import Labels
@@ -46,6 +46,7 @@ class LayerChoice(QWidget):
         self._viewer = viewer
         self._guesses = Background()
         self._set_by_user: WeakKeyDictionary[Labels, AnnotationKind] = WeakKeyDictionary()
+        self._chosen_by_user: WeakSet[Labels] = WeakSet()
         self._reason = ""
         self.prediction_box = LayerBox(_is_candidate, none_text="no labels layer")
         self.prediction_box.setToolTip("The labels layer to score.")
@@ -71,6 +72,8 @@ class LayerChoice(QWidget):
         layout.addWidget(self.note)
         self.prediction_box.layer_changed.connect(self._say)
         self.labels_box.layer_changed.connect(self._find_kind)
+        self.prediction_box.activated.connect(self._choose_layer)
+        self.labels_box.activated.connect(self._choose_layer)
         self.kind_box.activated.connect(self._choose_kind)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
@@ -137,14 +140,19 @@ class LayerChoice(QWidget):
         candidates = [layer for layer in reversed(layers) if _is_candidate(layer)]
         predicted = [layer for layer in candidates if layer.metadata.get(METADATA, {}).get("prediction")]
         prediction = next(iter(predicted or candidates), None)
-        self.prediction_box.refresh(layers, preferred=prediction)
+        self.prediction_box.refresh(layers)
+        if self.prediction not in self._chosen_by_user:
+            self.prediction_box.choose(prediction)
         others = [layer for layer in candidates if layer is not self.prediction]
         annotated = [layer for layer in others if layer not in predicted]
-        preferred = next(iter(annotated or others), None)
-        if self.labels is self.prediction:  # there was only one layer until now
-            self.labels_box.choose(preferred)
-        self.labels_box.refresh([*others[::-1]] if preferred is None else layers, preferred=preferred)
+        self.labels_box.refresh(layers)
+        if self.labels not in self._chosen_by_user or self.labels is self.prediction:
+            self.labels_box.choose(next(iter(annotated or others), None))
         self._say()
+
+    def _choose_layer(self) -> None:
+        """The user chose: layers that come later change nothing about it."""
+        self._chosen_by_user.update(layer for layer in (self.prediction, self.labels) if layer is not None)
 
     def _find_kind(self) -> None:
         self._guesses.cancel()
