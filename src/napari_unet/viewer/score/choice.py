@@ -144,11 +144,22 @@ class LayerChoice(QWidget):
         if self.prediction not in self._chosen_by_user:
             self.prediction_box.choose(prediction)
         others = [layer for layer in candidates if layer is not self.prediction]
-        annotated = [layer for layer in others if layer not in predicted]
+        others.sort(key=lambda layer: (not self._fits(layer), layer in predicted))  # stable: topmost first
         self.labels_box.refresh(layers)
-        if self.labels not in self._chosen_by_user or self.labels is self.prediction:
-            self.labels_box.choose(next(iter(annotated or others), None))
+        kept = self.labels in self._chosen_by_user or (
+            self.labels not in predicted and self._fits(self.labels)
+        )
+        if not kept or self.labels is self.prediction:
+            self.labels_box.choose(next(iter(others), None))
         self._say()
+
+    def _fits(self, layer: Labels | None) -> bool:
+        """Whether a layer has the shape of the prediction."""
+        return (
+            layer is not None
+            and self.prediction is not None
+            and tuple(pixels(layer).shape) == tuple(pixels(self.prediction).shape)
+        )
 
     def _choose_layer(self) -> None:
         """The user chose: layers that come later change nothing about it."""
