@@ -103,7 +103,7 @@ class TrainSettings(ComputeSettings):
         5.0,
         gt=0,
         le=10080,
-        title="Time",
+        title="Minutes",
         description="Length of the training, in minutes.",
         json_schema_extra={"none": "by steps"},
     )

@@ -14,10 +14,10 @@ from magicgui.widgets.bases import ValueWidget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_unet.errors import InputError
 from napari_unet.settings import Settings
+from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.number_box import NumberEdit
 
 S = TypeVar("S", bound=Settings)
@@ -63,8 +63,6 @@ class SettingsForm(Container, Generic[S]):
         for field in basic:
             self._add_row(basic_rows, field, model.model_fields[field])
         layout.addLayout(basic_rows)
-        self.advanced = QCollapsible("Advanced")
-        self.advanced.setDuration(0)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -81,7 +79,7 @@ class SettingsForm(Container, Generic[S]):
         self.reset_button.setToolTip("Put every setting of this dock back to its default.")
         self.reset_button.clicked.connect(self.reset)
         column.addWidget(self.reset_button)
-        self.advanced.setContent(page)
+        self.advanced = Fold("Advanced", page)
         layout.addWidget(self.advanced)
         self.set(self._shown)
 
@@ -216,7 +214,9 @@ def _field_widget(path: str, info: FieldInfo) -> ValueWidget:
         choices += [(str(c), c) for c in get_args(types[0])]
         return ComboBox(name=path, choices=choices, nullable=False)
     if types[0] is bool:
-        return CheckBox(name=path, text="")
+        box = CheckBox(name=path)
+        box.text = ""  # the name would be shown instead of an empty text given above
+        return box
     if types[0] in (int, float):
         low, high = _bounds(info)
         return NumberEdit(name=path, whole=types[0] is int, none_text=none_text, minimum=low, maximum=high)

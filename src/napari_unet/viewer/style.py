@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QWidget
 
@@ -21,8 +22,11 @@ def is_dark(widget: QWidget) -> bool:
 
 def set_tone(widget: QWidget, tone: Tone) -> None:
     """Colour the text of ``widget``; readable on both themes of napari."""
-    color = (_ON_DARK if is_dark(widget) else _ON_LIGHT).get(tone, "")
-    _set_style(widget, f"color: {color};" if color else "")
+    keeper = widget.findChild(_ToneKeeper, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    if keeper is None:
+        keeper = _ToneKeeper(widget)
+    keeper.tone = tone
+    keeper.apply()
 
 
 def mark(widget: QWidget, *, wrong: bool) -> None:
@@ -32,6 +36,27 @@ def mark(widget: QWidget, *, wrong: bool) -> None:
     color = (_ON_DARK if is_dark(widget) else _ON_LIGHT)["error"]
     name = widget.objectName()
     _set_style(widget, f"#{name} {{ border: 2px solid {color}; border-radius: 3px; }}" if wrong else "")
+
+
+class _ToneKeeper(QObject):
+    """Colours its parent anew when napari's theme changes, or reaches the parent for the first time."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.tone: Tone = "plain"
+        parent.installEventFilter(self)
+
+    def apply(self) -> None:
+        """Colour the text of the parent."""
+        widget = self.parent()
+        color = (_ON_DARK if is_dark(widget) else _ON_LIGHT).get(self.tone, "")
+        _set_style(widget, f"color: {color};" if color else "")
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look again after a change of style; never keeps an event."""
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self.apply()
+        return False
 
 
 def _set_style(widget: QWidget, style: str) -> None:

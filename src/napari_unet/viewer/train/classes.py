@@ -72,7 +72,7 @@ def said_kind(layers: Sequence[Labels]) -> AnnotationKind | None:
 
 
 def keep_annotation(layers: Sequence[Labels], annotation: Annotation, *, is_guessed: bool) -> None:
-    """Keep ``annotation`` in ``layers`` where it is not kept yet; a guessed kind may be guessed anew later."""
+    """Keep ``annotation`` in ``layers`` where it is not kept yet; a guessed kind is guessed anew later."""
     for layer in layers:
         if annotation_of(layer) != annotation:
             set_annotation(layer, annotation)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -30,7 +31,7 @@ from napari_unet.viewer.train.survey import Survey, Surveyor
 class TrainDock(QWidget):
     """Trains a U-Net on layers or folders, and shows how it goes.
 
-    The run itself belongs to the viewer (:func:`run_of`): it goes on without this dock, and another one shows it.
+    The run itself belongs to the viewer (:func:`run_of`): it goes on without this dock, another one shows it.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class TrainDock(QWidget):
         self.setAcceptDrops(True)
         memory.restore(self.page)
         self._connect()
-        self._draw()
+        self._on_theme()
         self._on_source()
 
     def open_model(self, path: str | Path) -> None:
@@ -132,6 +133,7 @@ class TrainDock(QWidget):
         self.footer.stop.connect(self.stop)
         self.footer.segment.connect(self._on_segment)
         self.run.heard.connect(self._on_heard)
+        self._viewer.events.theme.connect(self._on_theme)
 
     # What is learnt from
 
@@ -266,6 +268,10 @@ class TrainDock(QWidget):
         self.run.start(engine().submit, request, tuple(placements))
         page.show_report()
 
+    def _on_theme(self, _event: Any = None) -> None:
+        self.footer.set_accent(get_theme(self._viewer.theme).current.as_hex())
+        self._draw()
+
     def _on_heard(self, event: Any) -> None:
         if event is None or not self.run.report.is_running:
             self._draw()
@@ -297,5 +303,6 @@ class TrainDock(QWidget):
         self.page.device.release()
         self.surveyor.close()
         self.run.heard.disconnect(self._on_heard)
+        self._viewer.events.theme.disconnect(self._on_theme)
         ask_keep_or_stop(self.run)
         self.deleteLater()

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.viewer.bridge import time_left
 from napari_unet.viewer.style import set_tone
-from napari_unet.viewer.train.output import SUFFIX
+from napari_unet.viewer.train.output import SUFFIX, with_suffix
 from napari_unet.viewer.train.preflight import Preflight
 from napari_unet.viewer.train.run import RunReport
 
@@ -74,6 +74,10 @@ class Footer(QWidget):
         self._ready_to_stop = QTimer(self)
         self._ready_to_stop.setSingleShot(True)
         self._ready_to_stop.setInterval(QApplication.doubleClickInterval() + 100)
+
+    def set_accent(self, color: str) -> None:
+        """Give the button the colour of napari's theme that means "this one"."""
+        self.button.setStyleSheet(f"QPushButton:enabled {{ background-color: {color}; font-weight: bold; }}")
 
     def show_preflight(self, check: Preflight, *, is_preparing: bool = False) -> None:
         """Say what will be trained, or why it cannot start."""
@@ -138,7 +142,7 @@ class Footer(QWidget):
 
     def save_copy(self, path: Path) -> None:
         """Copy the model just trained to ``path``; where that fails, what was there survives."""
-        path = path if path.suffix else path.with_name(path.name + SUFFIX)
+        path = with_suffix(path)
         if self._model is None or path == self._model:
             return
         temporary = path.with_name(f".{path.name}.part")

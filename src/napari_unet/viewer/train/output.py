@@ -44,6 +44,11 @@ def unused_path(folder: Path, name: str, day: date) -> Path:
     return candidate
 
 
+def with_suffix(path: Path) -> Path:
+    """Return ``path`` with the suffix of a model file; a dot in a name does not make it one."""
+    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+
+
 def output_problem(path: Path, *, may_replace: bool) -> str:
     """Return why a model cannot be written to ``path``; empty where it can."""
     if path.is_dir():
@@ -94,8 +99,7 @@ class OutputRow(QWidget):
     def path(self) -> Path:
         """Where the model goes; a name alone goes into the models folder."""
         text = self.edit.text().strip()
-        path = self.folder / Path(text).expanduser()
-        return path if path.suffix or not text else path.with_name(path.name + SUFFIX)
+        return with_suffix(self.folder / Path(text).expanduser()) if text else self.folder
 
     @property
     def problem(self) -> str:
@@ -138,7 +142,7 @@ class OutputRow(QWidget):
 
     def _show(self, path: Path) -> None:
         # The folder would push the name out of sight; it is in the tooltip.
-        self.edit.setText(path.name if path.parent == self.folder else str(path))
+        self.edit.setText(path.stem if path.parent == self.folder else str(path))
         self.edit.setCursorPosition(0)
         self.mark("")
 
@@ -151,7 +155,6 @@ class OutputRow(QWidget):
             self, "Save the model as", str(self.path), f"Models (*{SUFFIX})"
         )
         if name:
-            path = Path(name)
-            path = path if path.suffix else path.with_name(path.name + SUFFIX)
+            path = with_suffix(Path(name))
             # The dialog has asked before replacing the very file it names, not one whose suffix came later.
             self.choose(path, may_replace=name == str(path))

@@ -10,13 +10,14 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QAction, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
-    QGridLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QMenu,
     QPushButton,
     QSizePolicy,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -60,6 +61,11 @@ class LayerMenuButton(QPushButton):
     def chosen(self) -> tuple[ImageLayer, ...]:
         """The ticked layers, in the viewer's order."""
         return tuple(la for la in self._layers if any(la is c for c in self._chosen))
+
+    @property
+    def names(self) -> str:
+        """Names of the ticked layers."""
+        return " + ".join(la.name for la in self.chosen)
 
     def show_choice(self, layers: Sequence[ImageLayer], chosen: Sequence[ImageLayer]) -> None:
         """Offer ``layers`` with ``chosen`` ticked."""
@@ -105,16 +111,12 @@ class LayerMenuButton(QPushButton):
         self.changed.emit()
 
     def _show_text(self) -> None:
-        names = [la.name for la in self.chosen]
-        text = " + ".join(names) if names else "choose…"
+        text = self.names or "choose…"
         room = max(self.width() - 28, 40)
         shown = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
         if shown.replace("&", "&&") != self.text():
             self.setText(shown.replace("&", "&&"))
-        channels = (
-            f"<br>{len(names)} layers as channels: {', '.join(names)}" if len(names) > 1 else f"<br>{text}"
-        )
-        self.setToolTip(f"<qt>{_IMAGE_TIP}{channels}</qt>")
+        self.setToolTip(f"<qt>{_IMAGE_TIP}<br>{self.names}</qt>")
 
 
 class PairRow(QWidget):
@@ -151,17 +153,19 @@ class PairRow(QWidget):
         self.axes_label.setBuddy(self.axes)
         self.shape = QLabel()
         self._labels_layers: list[LabelsLayer] = []
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
-        grid.addWidget(self.images, 0, 0, 1, 3)
-        grid.addWidget(self.labels, 0, 3)
-        grid.addWidget(self.remove, 0, 4)
-        grid.addWidget(self.axes_label, 1, 0)
-        grid.addWidget(self.axes, 1, 1)
-        grid.addWidget(self.shape, 1, 2, 1, 3)
-        grid.setColumnStretch(2, 1)
-        grid.setColumnStretch(3, 2)
+        layers, axes = QHBoxLayout(), QHBoxLayout()
+        layers.addWidget(self.images, 1)
+        layers.addWidget(self.labels, 1)
+        layers.addWidget(self.remove)
+        axes.addWidget(self.axes_label)
+        axes.addWidget(self.axes)
+        axes.addWidget(self.shape, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for line in (layers, axes):
+            line.setSpacing(4)
+            column.addLayout(line)
         self.images.changed.connect(self._on_changed)
         self.labels.currentIndexChanged.connect(self._on_changed)
         self.axes.editingFinished.connect(self._on_axes)
@@ -183,16 +187,24 @@ class PairRow(QWidget):
         chosen = next((i for i, la in enumerate(labels) if la is pair.labels), -1)
         self.labels.setCurrentIndex(chosen + 1)
         self.labels.blockSignals(False)
+        self._show_names()
         self._show_axes()
 
     def mark(self, part: str, problem: str) -> None:
         """Frame the part that has to be corrected; an empty problem clears both."""
-        mark(self.images, problem if part == "images" else "", _IMAGE_TIP)
-        mark(self.labels, problem if part == "labels" else "", _LABELS_TIP)
+        mark(self.images, problem if part == "images" else "", f"{_IMAGE_TIP}<br>{self.images.names}")
+        mark(
+            self.labels, problem if part == "labels" else "", f"{_LABELS_TIP}<br>{self.labels.currentText()}"
+        )
 
     def _on_changed(self) -> None:
+        self._show_names()
         self._show_axes()
         self.changed.emit()
+
+    def _show_names(self) -> None:
+        """Names may be cut short in a narrow dock: the tooltip has them in full."""
+        self.labels.setToolTip(f"<qt>{_LABELS_TIP}<br>{self.labels.currentText()}</qt>")
 
     def _show_axes(self) -> None:
         chosen = self.images.chosen

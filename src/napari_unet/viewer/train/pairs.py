@@ -34,8 +34,8 @@ def labels_layers(layers: Iterable[Layer]) -> list[LabelsLayer]:
 def guess_pair(layers: Sequence[Layer], selected: Iterable[Layer]) -> LayerPair:
     """Return the most likely pair.
 
-    The labels are the selected ones, else the topmost that fit an image, else the topmost. The image is one that
-    fits the labels: the selected one, else the nearest below them, else the topmost.
+    The labels are the selected ones, else the topmost that fit an image, else the topmost. The image is one
+    that fits the labels: the selected one, else the nearest below them, else the topmost.
 
     Parameters
     ----------

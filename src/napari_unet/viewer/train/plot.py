@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from napari_unet.viewer.train.run import RunReport
 
 _MOST_POINTS = 400
+_HEIGHT = 120
 _ON_DARK = {"training": "#56b4e9", "validation": "#e69f00", "dice": "#2fc79a"}
 _ON_LIGHT = {"training": "#0072b2", "validation": "#b86e00", "dice": "#00795a"}
 
@@ -76,6 +77,8 @@ class Curves(QWidget):
             self._lines[name].setData(points[:, 0], points[:, 1])
         is_scored = report.regions is None or report.regions.honest
         self._plots["dice"].setVisible(is_scored)
+        self._plots["loss"].getPlotItem().setLabel("bottom", None if is_scored else "Minutes")
+        self._plots["loss"].setFixedHeight(_HEIGHT - 10 if is_scored else _HEIGHT)
         self._write_legend(is_scored)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -89,7 +92,7 @@ class Curves(QWidget):
 
         for name, title in (("loss", "Loss"), ("dice", "Dice")):
             plot = pyqtgraph.PlotWidget(self)
-            plot.setFixedHeight(112 if name == "loss" else 118)
+            plot.setFixedHeight(_HEIGHT)
             plot.setMenuEnabled(False)
             plot.setMouseEnabled(x=False, y=False)
             plot.hideButtons()
@@ -143,7 +146,7 @@ class Curves(QWidget):
         colors = self._colors()
         entries = [("training", "━ training loss")]
         if is_scored:
-            entries += [("validation", "┅ validation loss"), ("dice", "━ validation Dice")]
+            entries += [("validation", "┅ validation loss"), ("dice", "━ Dice")]
         self._legend.setText(
             " &nbsp; ".join(f'<span style="color:{colors[name]}">{text}</span>' for name, text in entries)
         )

@@ -88,7 +88,9 @@ def examine(choices: Choices) -> Preflight:
     if not any(value > 0 for value in survey.counts):
         return Preflight("Nothing is labelled yet. Paint a little of at least two classes.", part="source")
     if choices.kind is None:
-        return Preflight(f"Say what the labels are. {choices.doubt}", part="kind")
+        n_values = sum(1 for value in survey.counts if value > 0)
+        wish = "Paint a second class too, or say" if n_values == 1 else "Say"
+        return Preflight(f"{wish} what the labels are. {choices.doubt}", part="kind")
     if annotation is None:
         try:
             annotation = annotation_for(choices.kind, survey.counts)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 REGIONS_NAME = "Held out for validation"
 
-_COLOR = "#e69f00"
+_COLOR = "#ff4fd8"
+"""Not one of the class colours, and rare in images."""
 _MOST_RECTANGLES = 2000
 
 

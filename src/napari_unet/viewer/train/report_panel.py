@@ -135,19 +135,16 @@ class ReportPanel(QWidget):
         self.honesty.setVisible(regions is not None)
         if regions is None:
             return
-        if regions.honest:
-            self.honesty.setText(f"Scored on pixels that training never sees: {_lower(regions.reason)}")
-        else:
-            self.honesty.setText(f"No honest score is possible: {_lower(regions.reason)}")
+        beginning = "Scores are" if regions.honest else "No honest score"
+        meaning = (
+            "Scores are of pixels that training never sees."
+            if regions.honest
+            else "No honest score is possible."
+        )
+        said_already = regions.reason.startswith(beginning)
+        self.honesty.setText(regions.reason if said_already else f"{meaning} {regions.reason}")
         set_tone(self.honesty, "muted" if regions.honest else "warning")
 
 
 def _line(notice: Notice) -> str:
     return f"⚠ {notice.text}" if notice.level == "warning" else f"• {notice.text}"
-
-
-def _lower(sentence: str) -> str:
-    """A sentence as the second part of another, unless it begins with a name or an abbreviation."""
-    if len(sentence) > 1 and sentence[0].isupper() and sentence[1].islower():
-        return sentence[0].lower() + sentence[1:]
-    return sentence

@@ -66,6 +66,7 @@ class SetupPage(QScrollArea):
             rows.addRow(label, widget)
             if widget is self.kind:
                 rows.addRow(self.classes)
+        self._align(rows)
         self.choices = QWidget()
         column = QVBoxLayout(self.choices)
         column.setContentsMargins(0, 0, 0, 0)
@@ -82,6 +83,15 @@ class SetupPage(QScrollArea):
         layout.addWidget(self.report)
         layout.addStretch()
         self.setWidget(page)
+
+    def _align(self, rows: QFormLayout) -> None:
+        """Give the labels here and those of the form's basic fields one width."""
+        basic = self.form.fields["minutes"].native
+        labels = [la for la in self.form.native.findChildren(QLabel) if la.buddy() is basic]
+        labels += [rows.labelForField(w) for w in (self.kind, self.start, self.output)]
+        width = max(label.sizeHint().width() for label in labels) + 4
+        for label in labels:
+            label.setMinimumWidth(width)
 
     def sizeHint(self) -> QSize:
         """A comfortable width for a dock; the height is the window's."""
@@ -116,5 +126,6 @@ class SetupPage(QScrollArea):
             self.form.suggest({k: v for k, v in report.plan.items() if k in self.form.fields})
 
     def show_report(self) -> None:
-        """Scroll to how the run is going, once it has its size."""
+        """Fold the settings away and scroll to how the run is going, once it has its size."""
+        self.form.advanced.collapse()
         QTimer.singleShot(50, lambda: self.ensureWidgetVisible(self.report, 0, 0))
