@@ -15,6 +15,7 @@ import pytest
 
 from napari_unet import load_model
 from napari_unet.cli.app import INTERRUPTED, run
+from napari_unet.events import DeviceReport
 from napari_unet.images import read_labels, write_labels
 
 TOY = (
@@ -126,6 +127,15 @@ def test_named_configurations_are_counted(
 def test_the_device_is_probed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["device", "cpu"]) == 0
     assert capsys.readouterr().out.startswith("cpu: ")
+
+
+def test_an_unused_gpu_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = DeviceReport("cpu", "CPU, 2 threads", "gpu_full", "Other programs hold 23 of 24 GB.")
+    monkeypatch.setattr("napari_unet.device.probe", lambda wanted: full)
+    assert run(training(folder, "--steps", "1", "--labels-are", "masks")) == 0
+    assert "although there is a GPU. Other programs hold 23 of 24 GB." in capsys.readouterr().err
 
 
 def test_an_unclear_kind_names_the_flag(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,6 +134,7 @@ def open_viewer(folder: Path) -> str:
     """
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "There is no display, so napari is not opened."
+    print("Opening napari …", flush=True)
     log = folder / "napari.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -144,7 +145,7 @@ def open_viewer(folder: Path) -> str:
             start_new_session=True,
         )
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=15)
     except subprocess.TimeoutExpired:
         return "napari is open with the image, the expert's labels and the prediction."
     if process.returncode == 0:

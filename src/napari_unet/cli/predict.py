@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from napari_unet.cli.device import warn_if_gpu_is_unused
 from napari_unet.cli.interrupt import stopping_on_signals
 from napari_unet.cli.options import PathList, ProgramOptions
 from napari_unet.cli.report import Reporter
@@ -45,6 +46,7 @@ def predict(
     from napari_unet import api
 
     with Reporter("Segmenting") as report, stopping_on_signals() as stop:
+        warn_if_gpu_is_unused(settings.device, report)
         written = api.predict_files(
             model, images, output, axes=axes, settings=settings, progress=report, stop=stop
         )

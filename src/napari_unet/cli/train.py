@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from napari_unet.cli.device import warn_if_gpu_is_unused
 from napari_unet.cli.interrupt import stopping_on_signals
 from napari_unet.cli.options import PathList, ProgramOptions
 from napari_unet.cli.report import Reporter
@@ -52,6 +53,7 @@ def train(
     print("\n".join(pairing.summary()))
     check_direction(pairing.pairs)
     with Reporter("Training") as report, stopping_on_signals() as stop:
+        warn_if_gpu_is_unused(settings.device, report)
         model = api.train(
             [image for image, _ in pairing.pairs],
             [label for _, label in pairing.pairs],
