@@ -14,6 +14,7 @@ import ctypes
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -105,6 +106,8 @@ def main() -> int:
 
 def checks(options: Sequence[str]) -> int:
     """Run the linters, then the tests under a virtual screen; pytest's closing line comes last."""
+    # A shell's background job ignores Ctrl+C and hands that down; some tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     wanted, *pytest_options = options if options and options[0] in ("lint", "tests") else ["all", *options]
     bin_folder = Path(sys.executable).parent
     failed = []
