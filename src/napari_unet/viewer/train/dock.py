@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import napari
+import napari.viewer
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet.errors import UNetError
-from napari_unet.images import AnnotatedImage
 from napari_unet.labels import Annotation
 from napari_unet.requests import TrainingRequest
 from napari_unet.settings import TrainSettings
@@ -22,7 +21,7 @@ from napari_unet.viewer.train import memory
 from napari_unet.viewer.train.classes import annotation_for, keep_annotation, said_kind
 from napari_unet.viewer.train.closing import ask_keep_or_stop
 from napari_unet.viewer.train.footer import Footer
-from napari_unet.viewer.train.preflight import Choices, Preflight, examine
+from napari_unet.viewer.train.preflight import Preflight
 from napari_unet.viewer.train.run import run_of
 from napari_unet.viewer.train.setup_page import SetupPage
 from napari_unet.viewer.train.survey import Survey, Surveyor
@@ -39,11 +38,12 @@ class TrainDock(QWidget):
         Whose layers are learnt from.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self.run = run_of(viewer)
         self._survey: Survey | None = None
+        self._counted: tuple[Any, ...] = ()
         self._annotation: Annotation | None = None
         self._wants_to_train = False
         self._was_docked = False
@@ -69,9 +69,10 @@ class TrainDock(QWidget):
         if self.run.report.is_running or self._wants_to_train:
             return
         self._wants_to_train = True
-        if self._count_later.isActive():
-            self._count()
-        self._check()
+        if not self.page.source.uses_folders:
+            for key, _ in self.page.source.annotations():
+                self.surveyor.forget(key)  # whatever happened unannounced, the run gets what is there now
+        self._count()
 
     def stop(self) -> None:
         """End the run; what was reached is kept."""
@@ -134,6 +135,9 @@ class TrainDock(QWidget):
         self.footer.segment.connect(self._on_segment)
         self.run.heard.connect(self._on_heard)
         self._viewer.events.theme.connect(self._on_theme)
+        surveyor, device = self.surveyor, page.device
+        self.destroyed.connect(lambda: surveyor.close())
+        self.destroyed.connect(lambda: device.release())
 
     # What is learnt from
 
@@ -150,7 +154,11 @@ class TrainDock(QWidget):
 
     def _count(self) -> None:
         self._count_later.stop()
-        self.surveyor.ask(self.page.source.annotations())
+        annotations = self.page.source.annotations()
+        keys = tuple(key for key, _ in annotations)
+        if keys != self._counted:
+            self._counted, self._survey, self._annotation = keys, None, None
+        self.surveyor.ask(annotations)
         self._check()
 
     def _on_surveyed(self, survey: Survey) -> None:
@@ -193,20 +201,12 @@ class TrainDock(QWidget):
         self._check()
 
     def _look_for_device(self) -> None:
-        settings = self._settings()
+        settings = self.page.settings
         if isinstance(settings, TrainSettings):
             self.page.look_for_device(settings.device)
 
-    def _settings(self) -> TrainSettings | str:
-        """The settings, or why they cannot be used."""
-        try:
-            settings = self.page.form.value
-        except UNetError as error:
-            return str(error)
-        return TrainSettings.model_validate({**settings.model_dump(), "labels_are": self.page.kind.kind})
-
     def _remember(self) -> None:
-        settings = self._settings()
+        settings = self.page.settings
         if isinstance(settings, TrainSettings):
             memory.save(self.page, settings)
 
@@ -217,7 +217,7 @@ class TrainDock(QWidget):
         if self.run.report.is_running:
             return
         is_pending = self.surveyor.is_busy or self._count_later.isActive()
-        check = self._preflight()
+        check = self.page.preflight(self._survey, self._annotation)
         if self._wants_to_train and not is_pending and not (check.is_ready and self.page.device.is_looking):
             self._wants_to_train = False
             if check.is_ready:
@@ -226,31 +226,8 @@ class TrainDock(QWidget):
         self.page.mark(check)
         self.footer.show_preflight(check, is_preparing=self._wants_to_train)
 
-    def _preflight(self) -> Preflight:
-        page = self.page
-        images: list[AnnotatedImage] | str
-        try:
-            images, _ = page.source.read(snapshot=False)
-            page.output.propose(page.source.name)
-        except UNetError as error:
-            images = str(error)
-        return examine(
-            Choices(
-                images=images,
-                survey=None if self.surveyor.is_busy else self._survey,
-                kind=page.kind.kind,
-                doubt=page.kind.why,
-                annotation=self._annotation,
-                start=page.start.problem or page.start.record,
-                settings=self._settings(),
-                output=page.output.problem,
-                device=page.device.problem,
-                device_words=page.device.words,
-            )
-        )
-
     def _start(self) -> None:
-        page, settings = self.page, self._settings()
+        page, settings = self.page, self.page.settings
         if self._annotation is None or not isinstance(settings, TrainSettings):
             return
         try:
@@ -299,9 +276,6 @@ class TrainDock(QWidget):
         if self._save_later.isActive():
             self._remember()
         self.page.source.close_connections()
-        self.page.start.close_connections()
-        self.page.device.release()
-        self.surveyor.close()
         self.run.heard.disconnect(self._on_heard)
         self._viewer.events.theme.disconnect(self._on_theme)
         ask_keep_or_stop(self.run)

@@ -165,8 +165,10 @@ def result_text(report: RunReport) -> tuple[str, bool]:
     """How a run ended, as sentences, and whether that is a problem; empty where it has not ended."""
     saved = f"The model is saved as {report.model_path.name}." if report.model_path is not None else ""
     if report.failure is not None:
-        kept = f"The best weights until then are in {report.model_path.name}." if report.model_path else ""
-        parts = (report.failure.problem, report.failure.remedy, kept)
+        parts = [report.failure.problem, report.failure.remedy]
+        name = report.model_path.name if report.model_path is not None else ""
+        if name and not any(name in part for part in parts):
+            parts.append(f"The best weights until then are in {name}.")
         return " ".join(part for part in parts if part), True
     if report.phase != "finished":
         return "", False

@@ -9,8 +9,9 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels as LabelsLayer
 from napari.layers import Layer
 
-from napari_unet.errors import UNetError
-from napari_unet.viewer.layers import METADATA, image_from_layers
+from napari_unet.errors import InputError, UNetError
+from napari_unet.images import AnnotatedImage
+from napari_unet.viewer.layers import METADATA, annotated_image, image_from_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,40 @@ def fits(image: ImageLayer, labels: LabelsLayer) -> bool:
         return False
     data = labels.data[0] if labels.multiscale else labels.data
     return tuple(data.shape) in (known.label_shape, tuple(known.channels[0].shape))
+
+
+def read_pair(pair: LayerPair, *, snapshot: bool, has_images: bool) -> AnnotatedImage:
+    """Return the engine's view of a pair.
+
+    Parameters
+    ----------
+    pair : LayerPair
+        What is chosen.
+    snapshot : bool
+        Whether the labels are copied, as for a run; without, only shapes may be looked at.
+    has_images : bool
+        Whether the viewer has an image that could be chosen.
+
+    Raises
+    ------
+    UNetError
+        What is missing or does not fit together.
+    """
+    if not pair.images:
+        if has_images:
+            raise InputError("No image is chosen.", "Choose the image layer to learn from.")
+        raise InputError("There is no image yet.", "Open or drop one, or use File > Open Sample.")
+    if pair.labels is None:
+        raise InputError(
+            "There are no labels yet.", "Click 'New annotation layer' and paint a little of each class."
+        )
+    if snapshot:
+        return annotated_image(pair.images, pair.labels)
+    image = image_from_layers(pair.images)
+    labels = pair.labels.data[0] if pair.labels.multiscale else pair.labels.data
+    if tuple(labels.shape) == image.label_shape:
+        return AnnotatedImage(image, labels)
+    return annotated_image(pair.images, pair.labels)
 
 
 def _is_ours(layer: Layer) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -57,6 +60,11 @@ class Curves(QWidget):
         layout.addWidget(self._legend)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Training curves")
+
+    def preload(self) -> None:
+        """Import pyqtgraph in the background, so that the first curve does not hold up the viewer."""
+        if "pyqtgraph" not in sys.modules:
+            Thread(target=import_module, args=("pyqtgraph",), name="napari-unet-plots", daemon=True).start()
 
     def draw(self, report: RunReport) -> None:
         """Bring the curves up to date."""

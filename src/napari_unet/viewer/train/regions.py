@@ -93,8 +93,9 @@ def show_regions(
             metadata={METADATA: {"held_out": True}},
             **where.keywords,
         )
-        layer.editable = False
-        added.append(viewer.add_layer(layer))
+        viewer.add_layer(layer)
+        layer.editable = False  # only now: adding a layer makes it editable
+        added.append(layer)
     if added:
         viewer.layers.selection = selected
         viewer.layers.selection.active = active

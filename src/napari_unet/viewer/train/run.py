@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import WeakKeyDictionary, ref
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
@@ -119,7 +119,7 @@ class TrainingRun(QObject):
         self.job: Any = None
         self._viewer = ref(_without_proxy(viewer))
         self._viewer_is_open = True
-        self._watched: QWidget | None = None
+        self._watched: ReferenceType[QWidget] | None = None
         self._placements: tuple[Placement | None, ...] = ()
         self._region_layers: list[Any] = []
         self._regions_are_visible = True
@@ -129,13 +129,13 @@ class TrainingRun(QObject):
     def watch(self, window: QWidget) -> None:
         """End the run, its best weights kept, when ``window``, the viewer's own, is closed."""
         if self._watched is None:
-            self._watched = window
+            self._watched = ref(window)
             window.destroyed.connect(self._on_viewer_closed)
 
     @property
     def window(self) -> QWidget | None:
         """The viewer's window, for a question that outlives the dock."""
-        return self._watched if self._viewer_is_open else None
+        return self._watched() if self._watched is not None and self._viewer_is_open else None
 
     def start(
         self,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from napari_unet.errors import UNetError
+from napari_unet.images import AnnotatedImage
 from napari_unet.labels import Annotation
 from napari_unet.settings import Device, TrainSettings
 from napari_unet.viewer.device_line import DeviceLine
@@ -15,11 +17,12 @@ from napari_unet.viewer.form import SettingsForm
 from napari_unet.viewer.train.classes import ClassTable
 from napari_unet.viewer.train.kind_box import KindBox
 from napari_unet.viewer.train.output import OutputRow
-from napari_unet.viewer.train.preflight import Preflight
+from napari_unet.viewer.train.preflight import Choices, Preflight, examine
 from napari_unet.viewer.train.report_panel import ReportPanel
 from napari_unet.viewer.train.run import RunReport
 from napari_unet.viewer.train.source import SourceBox
 from napari_unet.viewer.train.start import StartFrom
+from napari_unet.viewer.train.survey import Survey
 
 if TYPE_CHECKING:
     import napari
@@ -53,6 +56,10 @@ class SetupPage(QScrollArea):
         self.device = DeviceLine(engine)
         self.report = ReportPanel()
         self._probed: Device | None = None
+        self._scroll_later = QTimer(self)
+        self._scroll_later.setSingleShot(True)
+        self._scroll_later.setInterval(50)
+        self._scroll_later.timeout.connect(lambda: self.ensureWidgetVisible(self.report, 0, 0))
         rows = QFormLayout()
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows.setVerticalSpacing(6)
@@ -101,6 +108,46 @@ class SetupPage(QScrollArea):
         """Narrow enough for a small window."""
         return QSize(300, 120)
 
+    @property
+    def settings(self) -> TrainSettings | str:
+        """The settings, or why they cannot be used."""
+        try:
+            settings = self.form.value
+        except UNetError as error:
+            return str(error)
+        return TrainSettings.model_validate({**settings.model_dump(), "labels_are": self.kind.kind})
+
+    def preflight(self, survey: Survey | None, annotation: Annotation | None) -> Preflight:
+        """Look at everything that is chosen.
+
+        Parameters
+        ----------
+        survey : Survey or None
+            What is painted; ``None`` while it is counted.
+        annotation : Annotation or None
+            The classes; ``None`` where there are none.
+        """
+        images: list[AnnotatedImage] | str
+        try:
+            images, _ = self.source.read(snapshot=False)
+            self.output.propose(self.source.name)
+        except UNetError as error:
+            images = str(error)
+        return examine(
+            Choices(
+                images=images,
+                survey=survey,
+                kind=self.kind.kind,
+                doubt=self.kind.why,
+                annotation=annotation,
+                start=self.start.problem or self.start.record,
+                settings=self.settings,
+                output=self.output.problem,
+                device=self.device.problem,
+                device_words=self.device.words,
+            )
+        )
+
     def look_for_device(self, wanted: Device) -> None:
         """Find out what ``wanted`` means here, once for each choice."""
         if wanted != self._probed:
@@ -127,5 +174,6 @@ class SetupPage(QScrollArea):
 
     def show_report(self) -> None:
         """Fold the settings away and scroll to how the run is going, once it has its size."""
+        self.report.curves.preload()
         self.form.advanced.collapse()
-        QTimer.singleShot(50, lambda: self.ensureWidgetVisible(self.report, 0, 0))
+        self._scroll_later.start()

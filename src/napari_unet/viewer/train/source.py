@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,20 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadi
 from napari_unet.errors import InputError, UNetError
 from napari_unet.images import AnnotatedImage, ArrayLike, read_image, read_labels
 from napari_unet.labels import default_annotation
-from napari_unet.viewer.layers import annotated_image, class_colormap, image_from_layers, unique_name
+from napari_unet.viewer.layers import class_colormap, image_from_layers, unique_name
 from napari_unet.viewer.results import placement
 from napari_unet.viewer.train.folders import FolderPair
 from napari_unet.viewer.train.pair_row import PairRow
-from napari_unet.viewer.train.pairs import LayerPair, guess_pair, image_layers, labels_layers
+from napari_unet.viewer.train.pairs import LayerPair, guess_pair, image_layers, labels_layers, read_pair
 from napari_unet.viewer.train.regions import Placement
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
+
+
+_QUICKLY_COUNTED = 1 << 22
+"""Pixels of a labels layer that are counted again whenever it is drawn; larger ones when painted, and by Train."""
 
 
 class SourceBox(QWidget):
@@ -156,7 +161,7 @@ class SourceBox(QWidget):
             pair = row.pair
             row.mark("", "")
             try:
-                image = _annotated(pair, snapshot=snapshot, has_images=bool(self._image_layers()))
+                image = read_pair(pair, snapshot=snapshot, has_images=bool(self._image_layers()))
             except UNetError as error:
                 row.mark("labels" if pair.images else "images", str(error))
                 raise
@@ -209,6 +214,9 @@ class SourceBox(QWidget):
             row.show_pair(pair, list(reversed(images)), list(reversed(labels)))
             row.remove.setVisible(len(pairs) > 1)
         self.new_annotation.setEnabled(bool(images))
+        order = [w for r in self.rows for w in (r.images, r.labels, r.remove, r.axes)]
+        for before, after in pairwise([self.use_folders, *order, self.new_annotation, self.add_pair]):
+            self.setTabOrder(before, after)
         self._listen([pair.labels for pair in self.pairs if pair.labels is not None])
 
     def _listen(self, layers: list[Any]) -> None:
@@ -216,16 +224,22 @@ class SourceBox(QWidget):
             emitter.disconnect(callback)
         self._listened = []
         for layer in layers:
-            for name in ("paint", "data", "labels_update"):
-                emitter = getattr(layer.events, name, None)
-                if emitter is not None:
-                    emitter.connect(self._on_painted)
-                    self._listened.append((emitter, self._on_painted))
+            events = layer.events
+            for emitter in (events.paint, events.data, events.labels_update):
+                emitter.connect(self._on_painted)
+                self._listened.append((emitter, self._on_painted))
+            events.set_data.connect(self._on_drawn)
+            self._listened.append((events.set_data, self._on_drawn))
 
-    def _on_painted(self, event: Any = None) -> None:
-        layer = getattr(event, "source", None)
+    def _on_drawn(self, event: Any) -> None:
+        """A layer was drawn anew: maybe after an undo, which napari does not announce otherwise."""
+        if event.source.data.size <= _QUICKLY_COUNTED:
+            self._on_painted(event)
+
+    def _on_painted(self, event: Any) -> None:
+        layer = event.source
         for key, _ in self.annotations():
-            if layer is None or key[0] == id(layer):
+            if not self.uses_folders and key[0] == id(layer):
                 self.painted.emit(key)
 
     def _on_layers(self, _event: Any = None) -> None:
@@ -279,21 +293,3 @@ class SourceBox(QWidget):
 
 def _same(data: Any) -> Any:
     return data
-
-
-def _annotated(pair: LayerPair, *, snapshot: bool, has_images: bool) -> AnnotatedImage:
-    if not pair.images:
-        if has_images:
-            raise InputError("No image is chosen.", "Choose the image layer to learn from.")
-        raise InputError("There is no image yet.", "Open or drop one, or use File > Open Sample.")
-    if pair.labels is None:
-        raise InputError(
-            "There are no labels yet.", "Click 'New annotation layer' and paint a little of each class."
-        )
-    if snapshot:
-        return annotated_image(pair.images, pair.labels)
-    image = image_from_layers(pair.images)
-    labels = pair.labels.data[0] if pair.labels.multiscale else pair.labels.data
-    if tuple(labels.shape) == image.label_shape:
-        return AnnotatedImage(image, labels)
-    return annotated_image(pair.images, pair.labels)

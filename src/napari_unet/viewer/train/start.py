@@ -59,6 +59,8 @@ class StartFrom(QWidget):
         layout.addWidget(self._about)
         self.box.activated.connect(self._on_activated)
         remembered.events.recent_models.connect(self._fill)
+        disconnect = remembered.events.recent_models.disconnect
+        self.destroyed.connect(lambda *_, slot=self._fill: disconnect(slot, missing_ok=True))
         self._fill()
         self._describe()
 
@@ -75,10 +77,6 @@ class StartFrom(QWidget):
         self._fill()
         self._describe()
         self.changed.emit()
-
-    def close_connections(self) -> None:
-        """Hear no more of recent models; the dock is going."""
-        remembered.events.recent_models.disconnect(self._fill)
 
     def _fill(self) -> None:
         self.box.blockSignals(True)
