@@ -14,7 +14,7 @@ from napari_unet.device import (
     is_out_of_memory,
     release_memory,
 )
-from napari_unet.errors import OutOfMemoryError
+from napari_unet.errors import OutOfMemoryError, TrainingDivergedError
 from napari_unet.events import (
     Event,
     Finished,
@@ -186,6 +186,11 @@ class _Run:
             self.recorder.add(
                 schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.average.network, None
             )
+        if not (stopped or self.recorder.has_weights):
+            raise TrainingDivergedError(
+                "Training gave no finite weights, so nothing was saved.",
+                "Train again with a lower learning rate.",
+            )
         path = None
         if self.recorder.has_weights:
             path = str(self.request.output)
@@ -277,6 +282,8 @@ class _Run:
         is_best = recorder.add(
             schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.average.network, scored
         )
+        if is_best:
+            self.optimisation.mark_good()
         self.without_improvement = 0 if is_best else self.without_improvement + 1
         if scored is not None:
             loss, confusion = scored
@@ -313,7 +320,8 @@ def _network(
     kept = {name: tensor for name, tensor in weights.items() if not name.startswith("outc.")}
     network.load_state_dict(kept, strict=False)
     return network, Notice(
-        "The classes differ from those of the model to start from: its output layer starts anew, the rest is kept."
+        "The classes differ from those of the model to start from: "
+        "its output layer starts anew, the rest is kept."
     )
 
 

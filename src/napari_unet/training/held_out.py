@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,8 @@ class HeldOut:
                 torch.from_numpy(patch.image)[None].to(device).contiguous(memory_format=network.memory_format)
             )
             logits = forward(network, image).float()
-            logits = logits[(..., *crop)].contiguous()
+            inside: Any = (..., *crop)
+            logits = logits[inside].contiguous()
             target = self._reader.read(plane, window).classes
             losses.append(float(criterion(logits, torch.from_numpy(target)[None].to(device))))
             weights.append(np.count_nonzero(target >= 0))

@@ -66,9 +66,12 @@ class Optimisation:
         self.network.to(memory_format=network.memory_format).train()  # type: ignore[call-overload]
         self.average = AveragedNetwork(self.network, max_decay=0.0 if recipe == "classic" else 0.999)
         self._clip = MAX_NORM if recipe == "default" else float("inf")
-        self._scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
+        self._scaler = torch.amp.GradScaler(
+            device.type, init_scale=2.0**10, enabled=precision == torch.float16
+        )
         self._failures = 0
         self._fell_back = False
+        self._good = self._copy_of_average()
 
     def set_learning_rate(self, rate: float) -> None:
         """Use ``rate`` from the next step on."""
@@ -132,15 +135,16 @@ class Optimisation:
         self._failures = 0
         self.precision = torch.float32
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=False)
-        with torch.no_grad():
-            for parameter, good in zip(
-                self.network.parameters(), self.average.network.parameters(), strict=True
-            ):
-                parameter.copy_(good)
-        for module in self.network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.reset_running_stats()
+        self.network.load_state_dict(self._good)
+        self.average.network.load_state_dict(self._good)
         self.optimizer.state.clear()
+
+    def mark_good(self) -> None:
+        """Remember the average as it is, to go back to if training fails."""
+        self._good = self._copy_of_average()
+
+    def _copy_of_average(self) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in self.average.network.state_dict().items()}
 
     def _autocast(self) -> AbstractContextManager[object]:
         if self.precision == torch.float32:

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.errors import AnnotationError
 from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage, IntensityStatistics
 from napari_unet.labels import IGNORE, Annotation
@@ -173,6 +174,11 @@ class PatchSampler:
                 if anchors.count:
                     self._anchors[index].append(anchors)
         totals = np.array([sum(a.count for a in group) for group in self._anchors], float)
+        if not totals.any():
+            raise AnnotationError(
+                "All labels lie in regions held out to score the model to start from, so none are left to learn from.",
+                "Label something outside of the held-out regions.",
+            )
         self._class_odds = np.sqrt(totals) / np.sqrt(totals).sum()
         self._plane_odds = [
             np.array([a.count for a in group], float) / max(total, 1)
@@ -235,8 +241,8 @@ class PatchSampler:
                 if len(flat) > limit:
                     chosen = np.argpartition(keys, limit)[:limit]
                     flat, keys = flat[chosen], keys[chosen]
-                places = np.stack(np.unravel_index(flat, classes.shape), axis=1)
-                places = (places + [low for low, _ in region]).astype(np.int32)
+                found = np.stack(np.unravel_index(flat, classes.shape), axis=1)
+                places = (found + [low for low, _ in region]).astype(np.int32)
                 keys = np.concatenate([kept[index][0], keys])
                 places = np.concatenate([kept[index][1], places])
                 order = np.argsort(keys)[:limit]

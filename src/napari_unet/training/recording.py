@@ -59,8 +59,12 @@ class Recorder:
     ) -> bool:
         """Take note of a validation; return whether these are the best weights yet.
 
-        Best is the highest mean Dice, at a tie or where it is undefined the lowest loss; without scores the latest.
+        Best is the highest mean Dice, at a tie or where it is undefined the lowest loss; without scores the
+        latest. Weights that are not finite are never kept.
         """
+        weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+            return False
         loss, confusion = scored if scored is not None else (None, None)
         dice = None if confusion is None else _defined(confusion.mean_dice())
         self.history.append(
@@ -83,7 +87,7 @@ class Recorder:
             if self._confusion is not None and value <= best:
                 return False
             self.best_dice, self.best_loss = dice, loss
-        self._weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+        self._weights = weights
         self._confusion = confusion
         self._is_saved = False
         return True

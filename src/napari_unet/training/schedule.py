@@ -76,7 +76,8 @@ class Schedule:
         if self._steps:
             return min(self.step / self._steps, 1.0)
         first = self._first_step - self._start
-        length = self._seconds - self._validation_seconds - _LAST_SECONDS - first
+        step = (self._clock() - self._first_step) / self.step if self.step else 0.0
+        length = self._seconds - self._validation_seconds - step - _LAST_SECONDS - first
         return 1.0 if length <= 0 else min((self.elapsed - first) / length, 1.0)
 
     @property

@@ -16,6 +16,9 @@ from napari_unet.training.coverage import Plane
 PIXELS = 4 * 256**2
 """Pixels per step aimed at."""
 
+LONG_MINUTES = 30
+"""Training time from which a processor can make use of a network twice as wide."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -76,7 +79,7 @@ def choose_plan(
         network = NetworkSettings(
             n_channels=n_channels,
             n_classes=n_classes,
-            width=settings.width or (32 if device.type == "cpu" else 64),
+            width=settings.width or _width(settings, device),
             depth=settings.depth or 4,
             padding=settings.padding,
             norm=settings.norm if settings.padding == "same" else None,
@@ -88,6 +91,14 @@ def choose_plan(
     batch = settings.batch_size or int(np.clip(PIXELS // patch**2, 2, 16))
     rate = settings.learning_rate or (2e-3 if parent is None else 5e-4)
     return Plan(network, patch, batch, rate)
+
+
+def _width(settings: TrainSettings, device: torch.device) -> int:
+    """As wide as the device can train in the time: see docs/decisions/0002-default-recipe.md."""
+    if device.type != "cpu":
+        return 64
+    minutes = settings.minutes if settings.steps is None else None
+    return 32 if minutes is not None and minutes >= LONG_MINUTES else 16
 
 
 def _patch_size(planes: Sequence[Plane], network: UNet) -> int:

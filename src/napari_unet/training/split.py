@@ -205,7 +205,7 @@ def _good(held: NDArray[np.int64], lost: NDArray[np.int64], total: NDArray[np.in
 
 
 def _total(planes: Sequence[Plane]) -> NDArray[np.int64]:
-    return np.sum([plane.counts for plane in planes], axis=0)
+    return np.asarray(np.sum([plane.counts for plane in planes], axis=0))
 
 
 def _grow(box: Box, guard: int, shape: tuple[int, ...], ndim: int) -> Box:
