@@ -122,7 +122,7 @@ def test_in_doubt_it_asks(open_dock, worker, qtbot):
     labels[20:40, 20:40] = 1
     dock = open_dock(image, labels, said=None).dock
     assert dock.page.kind.kind is None
-    assert dock.footer.line.text().startswith("Paint a second class too, or say what the labels are.")
+    assert dock.footer.line.text().startswith("Paint a second class, or say what the labels are")
     assert "border" in dock.page.kind.box.styleSheet()
     assert not dock.footer.button.isEnabled()
     box = dock.page.kind.box
@@ -294,6 +294,7 @@ def test_a_run_is_shown_from_start_to_end(open_dock, worker, qtbot):
     tell(dock, worker, qtbot, Waiting("Waits for a segmentation to end."))
     assert dock.footer.line.text() == "Waits for a segmentation to end."
     assert not dock.page.choices.isEnabled()
+    assert not dock.page.fold.isExpanded()
     tell(
         dock, worker, qtbot,
         Started("cpu", {"patch_size": 64, "batch_size": 4}),
@@ -458,6 +459,7 @@ def test_the_keyboard_reaches_everything_in_order(open_dock, qtbot):
     dock = open_dock(*scribbled()).dock
     page = dock.page
     wanted = [
+        page.fold.button,
         page.source.use_layers,
         page.source.rows[0].images,
         page.source.rows[0].labels,

@@ -24,7 +24,6 @@ READY = Choices(
     images=[pair(), pair()],
     survey=Survey(COUNTS, KindGuess("scribbles", "strokes")),
     kind="scribbles",
-    doubt="",
     annotation=annotation_for("scribbles", COUNTS),
     start=None,
     settings=TrainSettings(),
@@ -78,8 +77,8 @@ ONLY_ONE = Survey({0: 90, 1: 10}, KindGuess(None, "It could be anything."))
         ({"images": [pair(1), pair(3)]}, "source", "cells1 has 1 channel, cells3 3 channels"),
         ({"survey": Survey(error="The labels cannot be read.")}, "source", "cannot be read"),
         ({"survey": Survey({0: 100})}, "source", "Nothing is labelled yet"),
-        ({"kind": None, "doubt": "0/1 is a mask or a scribble."}, "kind", "Say what the labels are. 0/1 is"),
-        ({"kind": None, "survey": ONLY_ONE, "doubt": "Why."}, "kind", "Paint a second class too, or say"),
+        ({"kind": None}, "kind", "Say what the labels are: scribbles, masks or objects."),
+        ({"kind": None, "survey": ONLY_ONE}, "kind", "Paint a second class, or say what"),
         (
             {"survey": ONLY_ONE, "annotation": annotation_for("scribbles", ONLY_ONE.counts)},
             "source",

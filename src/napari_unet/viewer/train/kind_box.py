@@ -12,9 +12,9 @@ from napari_unet.viewer.form import mark
 from napari_unet.viewer.style import set_tone
 
 _MEANING: dict[AnnotationKind, str] = {
-    "scribbles": "unpainted pixels are unknown",
-    "masks": "every pixel counts, 0 is the background",
-    "objects": "every value is one object",
+    "scribbles": "0 is unlabelled",
+    "masks": "0 is the background",
+    "objects": "a value for each",
 }
 _TIP = "<br>".join(f"<b>{kind}</b>: {meaning}." for kind, meaning in _MEANING.items())
 
@@ -37,7 +37,7 @@ class KindBox(QWidget):
         self.box.setAccessibleName("Labels are")
         self.box.addItem("auto", None)
         for kind, meaning in _MEANING.items():
-            self.box.addItem(f"{kind}: {meaning}", kind)
+            self.box.addItem(f"{kind} ({meaning})", kind)
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.setMinimumContentsLength(10)
         self.reason = QLabel()
@@ -59,11 +59,6 @@ class KindBox(QWidget):
     def kind(self) -> AnnotationKind | None:
         """What the labels are; ``None`` while in doubt."""
         return self.said or self._guess.kind
-
-    @property
-    def why(self) -> str:
-        """Why that is so, or why it is in doubt."""
-        return self._guess.reason
 
     def say(self, kind: AnnotationKind | None) -> None:
         """Choose ``kind`` on the user's behalf, ``None`` for *auto*."""

@@ -47,8 +47,8 @@ class Choices:
         What is learnt from, or why it cannot be.
     survey : Survey or None
         What is painted; ``None`` while it is counted.
-    kind, doubt : AnnotationKind or None, str
-        What the labels are, or what is in doubt.
+    kind : AnnotationKind or None
+        What the labels are; ``None`` while in doubt.
     annotation : Annotation or None
         The classes; ``None`` where there are none.
     start : ModelRecord or None, or str
@@ -64,7 +64,6 @@ class Choices:
     images: Sequence[AnnotatedImage] | str
     survey: Survey | None
     kind: AnnotationKind | None
-    doubt: str
     annotation: Annotation | None
     start: ModelRecord | str | None
     settings: TrainSettings | str
@@ -89,8 +88,8 @@ def examine(choices: Choices) -> Preflight:
         return Preflight("Nothing is labelled yet. Paint a little of at least two classes.", part="source")
     if choices.kind is None:
         n_values = sum(1 for value in survey.counts if value > 0)
-        wish = "Paint a second class too, or say" if n_values == 1 else "Say"
-        return Preflight(f"{wish} what the labels are. {choices.doubt}", part="kind")
+        wish = "Paint a second class, or say" if n_values == 1 else "Say"
+        return Preflight(f"{wish} what the labels are: scribbles, masks or objects.", part="kind")
     if annotation is None:
         try:
             annotation = annotation_for(choices.kind, survey.counts)

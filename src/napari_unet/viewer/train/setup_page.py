@@ -13,6 +13,7 @@ from napari_unet.images import AnnotatedImage
 from napari_unet.labels import Annotation
 from napari_unet.settings import Device, TrainSettings
 from napari_unet.viewer.device_line import DeviceLine
+from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.form import SettingsForm
 from napari_unet.viewer.train.classes import ClassTable
 from napari_unet.viewer.train.kind_box import KindBox
@@ -81,14 +82,16 @@ class SetupPage(QScrollArea):
         column.addWidget(self.source)
         column.addLayout(rows)
         column.addWidget(self.form.native)
+        self.fold = Fold("Set-up", self.choices)
+        self.fold.expand()
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(4, 4, 6, 4)
         layout.setSpacing(8)
-        layout.addWidget(self.choices)
+        layout.addWidget(self.fold)
         layout.addWidget(self.device)
         layout.addWidget(self.report)
-        layout.addStretch()
+        layout.addStretch(1)
         self.setWidget(page)
 
     def _align(self, rows: QFormLayout) -> None:
@@ -138,7 +141,6 @@ class SetupPage(QScrollArea):
                 images=images,
                 survey=survey,
                 kind=self.kind.kind,
-                doubt=self.kind.why,
                 annotation=annotation,
                 start=self.start.problem or self.start.record,
                 settings=self.settings,
@@ -160,6 +162,8 @@ class SetupPage(QScrollArea):
 
     def mark(self, check: Preflight) -> None:
         """Frame what has to be corrected before training can start."""
+        if not check.is_ready:
+            self.fold.expand()
         self.kind.ask(check.text if check.part == "kind" else "")
         self.output.mark(check.text if check.part == "output" else "")
 
@@ -173,7 +177,7 @@ class SetupPage(QScrollArea):
             self.form.suggest({k: v for k, v in report.plan.items() if k in self.form.fields})
 
     def show_report(self) -> None:
-        """Fold the settings away and scroll to how the run is going, once it has its size."""
+        """Fold the set-up away and scroll to how the run is going, once it has its size."""
         self.report.curves.preload()
-        self.form.advanced.collapse()
+        self.fold.collapse()
         self._scroll_later.start()
