@@ -14,7 +14,7 @@ from napari_unet.axes import leading_positions
 from napari_unet.errors import AnnotationError
 from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage
-from napari_unet.labels import Annotation, to_class_indices
+from napari_unet.labels import Annotation, annotated_plane_mask, to_class_indices
 
 _CHUNK = 2048
 """Side of the blocks in which labels are read while counting: bounds the memory of a large plane."""
@@ -62,7 +62,7 @@ def annotated_planes(
 ) -> tuple[Plane, ...]:
     """Find and count what is annotated.
 
-    In a stack of masks or objects a slice on which nothing was painted is not annotated, rather than all background.
+    Which slices of a stack count as annotated: see :func:`~napari_unet.labels.annotated_plane_mask`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def annotated_planes(
     planes = [
         plane
         for index, annotated in enumerate(images)
-        for position in leading_positions(annotated.image.label_axes, annotated.labels.shape, ndim)
+        for position in _positions(annotated, annotation, ndim)
         if (plane := _count(index, position, annotated, annotation, ndim)) is not None
     ]
     total = sum((plane.counts for plane in planes), np.zeros(len(annotation.classes), np.int64))
@@ -97,24 +97,30 @@ def annotated_planes(
     return tuple(planes)
 
 
+def _positions(annotated: AnnotatedImage, annotation: Annotation, ndim: int) -> Iterator[tuple[int, ...]]:
+    """Leading positions with an annotated YX plane."""
+    axes = annotated.image.label_axes
+    mask = annotated_plane_mask(annotated.labels, axes, annotation.kind)
+    for position in leading_positions(axes, annotated.labels.shape, ndim):
+        if mask[position].any():
+            yield position
+
+
 def _count(
     image: int, position: tuple[int, ...], annotated: AnnotatedImage, annotation: Annotation, ndim: int
 ) -> Plane | None:
     shape = tuple(annotated.labels.shape[-ndim:])
     profiles = tuple(np.zeros((len(annotation.classes), size), np.int64) for size in shape)
     plane = Plane(image, position, shape, profiles)
-    painted = annotation.kind == "scribbles" or not position
     for region in blocks(shape, _CHUNK):
-        key = tuple(slice(start, stop) for start, stop in plane.box(region))
-        labels = np.asarray(annotated.labels[key]).reshape([stop - start for start, stop in region])
-        painted = painted or bool((labels > 0).any())
-        classes = to_class_indices(labels, annotation)
+        classes = read_classes(annotated, annotation, plane.box(region))
+        classes = classes.reshape([stop - start for start, stop in region])
         for index in range(len(annotation.classes)):
             here = classes == index
             for axis, (start, stop) in enumerate(region):
                 others = tuple(a for a in range(ndim) if a != axis)
                 profiles[axis][index, start:stop] += np.count_nonzero(here, axis=others)
-    return plane if painted and plane.counts.any() else None
+    return plane if plane.counts.any() else None
 
 
 def blocks(shape: Sequence[int], side: int) -> Iterator[Box]:
