@@ -74,7 +74,10 @@ def test_ignored_labels_stay_ignored():
 
 @settings(max_examples=20, deadline=None)
 @given(
-    brightness=st.floats(0, 1), contrast=st.floats(0, 0.9), noise=st.floats(0, 1), seed=st.integers(0, 2**31 - 1)
+    brightness=st.floats(0, 1),
+    contrast=st.floats(0, 0.9),
+    noise=st.floats(0, 1),
+    seed=st.integers(0, 2**31 - 1),
 )
 def test_intensities_stay_within_what_was_asked(brightness, contrast, noise, seed):
     options = PLAIN.model_copy(update={"brightness": brightness, "contrast": contrast, "noise": noise})

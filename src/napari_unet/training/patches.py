@@ -133,9 +133,9 @@ class _Anchors:
 class PatchSampler:
     """Random patches around annotated pixels, without the labels that are held out.
 
-    A class is drawn in proportion to the square root of its pixels, so that a rare one is seen; then one of its
-    pixels, then a patch that holds it: anywhere in the patch for masks and objects, in its central half for
-    scribbles, where little else may be annotated.
+    Half of the time a class is drawn in proportion to its pixels, otherwise any with equal chance, so that a rare
+    one is seen; then one of its pixels, then a patch that holds it: anywhere in the patch for masks and objects, in
+    its central half for scribbles, where little else may be annotated.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ class PatchSampler:
                 "All labels lie in regions held out to score the model to start from, so none are left to learn from.",
                 "Label something outside of the held-out regions.",
             )
-        self._class_odds = np.sqrt(totals) / np.sqrt(totals).sum()
+        self._class_odds = 0.5 * totals / totals.sum() + 0.5 * (totals > 0) / np.count_nonzero(totals)
         self._plane_odds = [
             np.array([a.count for a in group], float) / max(total, 1)
             for group, total in zip(self._anchors, totals, strict=True)

@@ -75,7 +75,7 @@ def plan_validation(
     fraction : float
         Fraction of the annotation to hold out.
     guard : int
-        Width of the guard band beside a strip, in pixels.
+        Width of the guard band beside a strip, in pixels; at most an eighth of the image's side is taken.
     earlier : mapping, optional
         By index of the image: the boxes held out when a parent model was trained on it.
     """
@@ -122,7 +122,7 @@ def _choose(
     if plan:
         return plan, (
             f"Held out: {'a strip' if len(plan) == 1 else f'{len(plan)} strips'} of the annotated area, "
-            f"with a guard band of {guard} pixels that is not trained on."
+            f"with a guard band of up to {guard} pixels that is not trained on."
         )
     return [], "No honest score: too little is annotated to hold some of every class out."
 
@@ -183,11 +183,12 @@ def _best_strip(
     best: tuple[tuple[int, float], tuple[int, tuple[int, int], tuple[int, int]]] | None = None
     for axis, profile in enumerate(plane.profiles):
         size = plane.shape[axis]
+        band = _band(guard, size)
         filled = np.cumsum(profile.sum(axis=0)) / profile.sum()
         first, last = np.searchsorted(filled, [fraction, 1 - fraction])
         for held, wide in (
-            ((0, int(first) + 1), (0, min(int(first) + 1 + guard, size))),
-            ((int(last) + 1, size), (max(int(last) + 1 - guard, 0), size)),
+            ((0, int(first) + 1), (0, min(int(first) + 1 + band, size))),
+            ((int(last) + 1, size), (max(int(last) + 1 - band, 0), size)),
         ):
             inside = profile[:, slice(*held)].sum(axis=1)
             lost = profile[:, slice(*wide)].sum(axis=1)
@@ -208,9 +209,14 @@ def _total(planes: Sequence[Plane]) -> NDArray[np.int64]:
     return np.asarray(np.sum([plane.counts for plane in planes], axis=0))
 
 
+def _band(guard: int, size: int) -> int:
+    """Width of the guard band along an axis of ``size`` pixels."""
+    return min(guard, size // 8)
+
+
 def _grow(box: Box, guard: int, shape: tuple[int, ...], ndim: int) -> Box:
     """Add the guard: pixels along spatial axes, one position along leading ones that the box does not fill."""
-    widths = [1] * (len(shape) - ndim) + [guard] * ndim
+    widths = [1] * (len(shape) - ndim) + [_band(guard, size) for size in shape[-ndim:]]
     return tuple(
         (max(start - width, 0), min(stop + width, size))
         for (start, stop), width, size in zip(box, widths, shape, strict=True)

@@ -1,0 +1,221 @@
+"""The training loop: steps, reports, validations, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import torch
+
+from napari_unet.device import is_out_of_memory, release_memory
+from napari_unet.errors import OutOfMemoryError, TrainingDivergedError
+from napari_unet.events import Event, Finished, ModelSaved, Notice, Progress, TrainingStep, Validation
+from napari_unet.requests import TrainingRequest
+from napari_unet.scores import Confusion
+from napari_unet.training.batches import Batches
+from napari_unet.training.held_out import HeldOut
+from napari_unet.training.optimisation import Optimisation
+from napari_unet.training.recording import Recorder
+from napari_unet.training.schedule import Schedule, annealed
+
+REPORT_SECONDS = 0.4
+"""Pause between reports on the training loss."""
+
+SAVE_SECONDS = 10.0
+"""Pause between writing better weights while training goes on."""
+
+PATIENCE = 20
+STATISTICS_BATCHES = 8
+"""Batches from which the averaged weights' batch norm statistics are taken."""
+
+
+class Loop:
+    """Trains until the schedule, the user or a lack of improvement ends it.
+
+    Parameters
+    ----------
+    request : TrainingRequest
+        What was asked.
+    schedule : Schedule
+        When to validate and end.
+    optimisation : Optimisation
+        The network and how it steps.
+    batches : Batches
+        What it learns from.
+    held_out : HeldOut
+        What it is scored on; may be empty.
+    recorder : Recorder
+        Keeps and writes the best weights.
+    learning_rate : float
+        Largest, of the default recipe.
+    stop : callable
+        Asked before every batch.
+    """
+
+    def __init__(
+        self,
+        request: TrainingRequest,
+        schedule: Schedule,
+        optimisation: Optimisation,
+        batches: Batches,
+        held_out: HeldOut,
+        recorder: Recorder,
+        learning_rate: float,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.request = request
+        self.schedule = schedule
+        self.optimisation = optimisation
+        self.batches = batches
+        self.held_out = held_out
+        self.recorder = recorder
+        self.learning_rate = learning_rate
+        self.stop = stop
+        self.losses: list[float] = []
+        self.last_report = self.last_save = monotonic()
+        self.recent_loss: float | None = None
+        self.validated_at = -1
+        self.without_improvement = 0
+
+    def events(self) -> Iterator[Event]:
+        """Train to the end."""
+        schedule = self.schedule
+        stopped = False
+        patience = self.request.settings.patience or PATIENCE
+        schedule.begin()
+        while not schedule.done:
+            if stopped := self.stop():
+                break
+            yield from self._step()
+            yield from self._report()
+            if schedule.validation_due and not schedule.done:
+                yield from self._validate()
+                if self.without_improvement >= patience:
+                    yield Notice(f"Training ended early: no improvement in {patience} validations.")
+                    break
+        training_seconds = schedule.elapsed
+        yield from self._report(now=True)
+        if not stopped and self.validated_at != schedule.step:
+            yield from self._validate()
+        if stopped and schedule.step and (not self.held_out or not self.recorder.has_weights):
+            self._estimate()
+            self.recorder.add(
+                schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.average.network, None
+            )
+        if not (stopped or self.recorder.has_weights):
+            raise TrainingDivergedError(
+                "Training gave no finite weights, so nothing was saved.",
+                "Train again with a lower learning rate.",
+            )
+        path = None
+        if self.recorder.has_weights:
+            path = str(self.request.output)
+            if not self.recorder.is_saved:
+                yield ModelSaved(self.recorder.save())
+        yield Progress(1.0, 0.0, "stopped" if stopped else "done")
+        summary = {
+            "steps": schedule.step,
+            "seconds": round(schedule.elapsed, 2),
+            "mean_dice": self.recorder.best_dice,
+            "steps_per_second": round(schedule.step / max(training_seconds, 1e-9), 3),
+        }
+        yield Finished(stopped, path, summary)
+
+    def _step(self) -> Iterator[Event]:
+        """One step, in smaller batches if memory runs out."""
+        optimisation, schedule = self.optimisation, self.schedule
+        if optimisation.scheduler is None:
+            optimisation.set_learning_rate(self.learning_rate * annealed(schedule.fraction))
+        loss, full = None, False
+        try:
+            loss = optimisation.step(*self.batches.next())
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            full = True
+        if full:  # outside of the except clause, which keeps tensors alive
+            yield self._halve()
+            return
+        schedule.step += 1
+        if loss is not None:
+            self.losses.append(loss)
+        elif optimisation.failed:
+            optimisation.fall_back()
+            yield Notice(
+                "Training became unstable; it goes on from the last good weights in full precision.",
+                "warning",
+            )
+
+    def _halve(self) -> Notice:
+        batch = self.batches.batch_size
+        self.optimisation.optimizer.zero_grad(set_to_none=True)
+        release_memory(self.optimisation.device)
+        if batch == 1:
+            raise OutOfMemoryError(
+                "There is not enough memory to train on a single patch.",
+                "Choose a smaller patch or width under Advanced, or close other programs.",
+            )
+        self.batches.batch_size = batch // 2
+        self.recorder.plan["batch_size"] = batch // 2
+        return Notice(f"Memory is short: training goes on with {batch // 2} patches per step.", "warning")
+
+    def _report(self, now: bool = False) -> Iterator[Event]:
+        schedule = self.schedule
+        if not self.losses or (not now and monotonic() - self.last_report < REPORT_SECONDS):
+            return
+        self.recent_loss = sum(self.losses) / len(self.losses)
+        self.losses.clear()
+        self.last_report = monotonic()
+        yield TrainingStep(schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.learning_rate)
+        yield Progress(schedule.fraction, schedule.seconds_left, f"step {schedule.step}")
+
+    def _estimate(self) -> None:
+        optimisation = self.optimisation
+        optimisation.average.estimate_statistics(self.batches.plain(STATISTICS_BATCHES), optimisation.forward)
+
+    @torch.no_grad()
+    def _score(self) -> tuple[float, Confusion] | None:
+        optimisation = self.optimisation
+        return self.held_out.score(
+            optimisation.average.network,
+            optimisation.forward,
+            optimisation.criterion,
+            optimisation.device,
+            self.stop,
+        )
+
+    def _validate(self) -> Iterator[Event]:
+        """Score the averaged weights, keep them if they are the best, and save them now and then."""
+        schedule, recorder = self.schedule, self.recorder
+        started = monotonic()
+        self._estimate()
+        scored = None
+        if self.held_out:
+            scored = self._score()
+            if scored is None:  # stopped meanwhile
+                return
+        self.validated_at = schedule.step
+        is_best = recorder.add(
+            schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.average.network, scored
+        )
+        if is_best:
+            self.optimisation.mark_good()
+        self.without_improvement = 0 if is_best else self.without_improvement + 1
+        if scored is not None:
+            loss, confusion = scored
+            if self.optimisation.scheduler is not None:
+                self.optimisation.scheduler.step(loss)
+            values = self.request.annotation.values
+            yield Validation(
+                schedule.step,
+                schedule.elapsed,
+                loss,
+                dict(zip(values, map(float, confusion.dice()), strict=True)),
+                dict(zip(values, map(float, confusion.iou()), strict=True)),
+                confusion.mean_dice(),
+                is_best,
+            )
+        if not recorder.is_saved and monotonic() - self.last_save >= SAVE_SECONDS:
+            yield ModelSaved(recorder.save())
+            self.last_save = monotonic()
+        schedule.validated(monotonic() - started)
