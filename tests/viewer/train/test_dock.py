@@ -260,6 +260,17 @@ def test_a_pair_of_folders(open_dock, worker, qtbot, shared_data):
     assert request.output.name.startswith("train ")
 
 
+def test_folders_the_wrong_way_round_are_noticed(open_dock, qtbot, shared_data):
+    folder = shared_data / "axondeepseg_myelin_sem" / "train"
+    dock = open_dock().dock
+    dock.page.source.use_folders.setChecked(True)
+    dock.page.source.folder_pair.set_folders(str(folder / "labels"), str(folder / "images"))
+    dock.page.source.folder_pair.changed.emit()
+    settle(dock, qtbot)
+    assert "wrong way round" in dock.footer.line.text()
+    assert not dock.footer.button.isEnabled()
+
+
 def test_folders_without_pairs_are_a_sentence(open_dock, tmp_path):
     dock = open_dock().dock
     dock.page.source.use_folders.setChecked(True)

@@ -66,15 +66,20 @@ def test_the_last_question_is_answered_and_nothing_is_counted_twice(qtbot):
 
 
 @pytest.mark.parametrize(
-    "error", [InputError("It is damaged.", "Use another."), OSError("no such file"), MemoryError("too much")]
+    ("error", "words"),
+    [
+        (InputError("It is damaged.", "Use another."), "It is damaged. Use another."),
+        (OSError("no such file"), "The labels cannot be read: no such file"),
+        (MemoryError("too much"), "The labels cannot be read: too much"),
+    ],
 )
-def test_labels_that_cannot_be_read_are_a_sentence(qtbot, error):
+def test_labels_that_cannot_be_read_are_a_sentence(qtbot, error, words):
     def broken():
         raise error
 
     surveyor = Surveyor()
     with qtbot.waitSignal(surveyor.surveyed, timeout=5000) as heard:
         surveyor.ask([("a", broken)])
-    assert heard.args[0].error == f"The labels cannot be read: {error}"
+    assert heard.args[0].error == words
     assert not surveyor.is_busy
     surveyor.close()

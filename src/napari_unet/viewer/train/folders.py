@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
@@ -9,7 +11,16 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from napari_unet.errors import UNetError
-from napari_unet.images import Pairing, pair_files
+from napari_unet.images import (
+    AnnotatedImage,
+    ArrayLike,
+    Pair,
+    Pairing,
+    check_direction,
+    pair_files,
+    read_image,
+    read_labels,
+)
 from napari_unet.viewer.form import mark
 from napari_unet.viewer.style import set_tone
 
@@ -78,6 +89,7 @@ class FolderPair(QWidget):
             edit.editingFinished.connect(self._on_edited)
         grid.addWidget(self._summary, 2, 0, 1, 3)
         self._paired: tuple[str, str] | None = None
+        self._opened: dict[Pair, AnnotatedImage] = {}
         self.refresh()
 
     @property
@@ -91,9 +103,21 @@ class FolderPair(QWidget):
         self.labels.setText(labels)
         self.refresh()
 
+    @property
+    def opened(self) -> list[AnnotatedImage]:
+        """The pairs opened so far, see :meth:`annotations`."""
+        pairs = self.pairing.pairs if self.pairing is not None else ()
+        return [self._opened[pair] for pair in pairs if pair in self._opened]
+
+    def annotations(self) -> list[tuple[Pair, Callable[[], ArrayLike]]]:
+        """Every pair, with what opens it; that takes time with many files, so it is for another thread."""
+        pairs = self.pairing.pairs if self.pairing is not None else ()
+        return [(pair, partial(_open, pair, pairs, self._opened)) for pair in pairs]
+
     def refresh(self) -> None:
         """Pair the files again: the folders may have changed."""
         images, labels = self._paired = self.folders
+        self._opened = {}
         self.pairing, self.problem = None, ""
         mark(self.images, "", "Folder with the images to learn from.")
         if not images or not labels:
@@ -123,3 +147,11 @@ class FolderPair(QWidget):
         if self.folders != self._paired:
             self.refresh()
             self.changed.emit()
+
+
+def _open(pair: Pair, pairs: tuple[Pair, ...], opened: dict[Pair, AnnotatedImage]) -> ArrayLike:
+    """Open a pair and keep it in ``opened``; the first one also looks whether the folders were exchanged."""
+    if not opened:
+        check_direction(pairs, images="the folder of images", labels="the folder of labels")
+    opened[pair] = AnnotatedImage(read_image(pair[0]), read_labels(pair[1]))
+    return opened[pair].labels

@@ -77,13 +77,11 @@ def examine(choices: Choices) -> Preflight:
     images, survey, annotation = choices.images, choices.survey, choices.annotation
     if isinstance(images, str):
         return Preflight(images, part="source")
-    problem = check_images(images)
+    if survey is None or not images:
+        return Preflight("Counting the labels…", is_ready=True)
+    problem = survey.error or check_images(images)
     if problem:
         return Preflight(problem, part="source")
-    if survey is None:
-        return Preflight("Counting the labels…", is_ready=True)
-    if survey.error:
-        return Preflight(survey.error, part="source")
     if not any(value > 0 for value in survey.counts):
         return Preflight("Nothing is labelled yet. Paint a little of at least two classes.", part="source")
     if choices.kind is None:

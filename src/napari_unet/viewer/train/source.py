@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import InputError, UNetError
-from napari_unet.images import AnnotatedImage, ArrayLike, read_image, read_labels
+from napari_unet.images import AnnotatedImage, ArrayLike
 from napari_unet.labels import default_annotation
 from napari_unet.viewer.layers import class_colormap, image_from_layers, unique_name
 from napari_unet.viewer.results import placement
@@ -125,10 +125,7 @@ class SourceBox(QWidget):
     def annotations(self) -> list[tuple[Any, Callable[[], ArrayLike]]]:
         """Every chosen annotation: what identifies it, and what opens it in another thread."""
         if self.uses_folders:
-            pairing = self.folder_pair.pairing
-            return (
-                [] if pairing is None else [(path, partial(read_labels, path)) for _, path in pairing.pairs]
-            )
+            return list(self.folder_pair.annotations())
         chosen = [pair.labels for pair in self.pairs if pair.labels is not None]
         arrays = [(la, la.data[0] if la.multiscale else la.data) for la in chosen]
         return [((id(la), id(data)), partial(_same, data)) for la, data in arrays]
@@ -138,7 +135,7 @@ class SourceBox(QWidget):
         return [] if self.uses_folders else [pair.labels for pair in self.pairs if pair.labels is not None]
 
     def read(self, *, snapshot: bool) -> tuple[list[AnnotatedImage], list[Placement | None]]:
-        """Return what is trained on.
+        """Return what is trained on; of folders, the files opened so far.
 
         Parameters
         ----------
@@ -153,8 +150,8 @@ class SourceBox(QWidget):
         if self.uses_folders:
             if self.folder_pair.pairing is None:
                 raise InputError(self.folder_pair.problem)
-            files = self.folder_pair.pairing.pairs
-            return [AnnotatedImage(read_image(im), read_labels(la)) for im, la in files], [None] * len(files)
+            files = self.folder_pair.opened
+            return files, [None] * len(files)
         images: list[AnnotatedImage] = []
         placements: list[Placement | None] = []
         for row in self.rows:

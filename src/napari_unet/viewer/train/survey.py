@@ -145,7 +145,10 @@ class Surveyor(QObject):
                     counts = count_values(labels, lambda: number != self._number)
                     known[key] = _Counted(counts, summarize_labels(labels))
                 found.append((key, known[key]))
-        except (UNetError, OSError, ValueError, MemoryError, IndexError, TypeError) as error:
+        except UNetError as error:
+            self._say(number, Survey(error=str(error)))
+            return
+        except (OSError, ValueError, MemoryError, IndexError, TypeError) as error:
             self._say(number, Survey(error=f"The labels cannot be read: {error}"))
             return
         self._say(number, found)
