@@ -14,7 +14,6 @@ import imagecodecs
 import numpy as np
 import PIL.Image
 import tifffile
-import zarr
 
 from napari_unet.axes import default_axes
 from napari_unet.errors import InputError, UNetError
@@ -119,6 +118,8 @@ def _open_tiff(path: Path) -> Opened:
             array = series.asarray()
             held = size
         else:
+            import zarr  # here, as it takes 0.2 s that a dock does not have to open
+
             store = tifffile.imread(path, aszarr=True, series=0, level=0)
             array, held = zarr.open(store, mode="r"), 0
             weakref.finalize(array, store.close)  # zarr leaves the file open
@@ -146,6 +147,8 @@ def _is_cut_off(tiff: tifffile.TiffFile) -> bool:
 
 
 def _open_zarr(path: Path) -> Opened:
+    import zarr  # here for the same reason
+
     node = zarr.open(str(path), mode="r")
     if hasattr(node, "shape"):
         return Opened(node, _guess_axes(node.shape, node.dtype), 0)

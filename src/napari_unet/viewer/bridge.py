@@ -139,8 +139,8 @@ class Engine(QObject):
 
     def _receive(self, job: Job, event: Event) -> None:
         """Take an event from the worker's thread; deques are thread-safe, the signal wakes the GUI."""
-        self._events.append((job, event))
-        if len(self._events) == 1 and not self._closed:
+        if not self._closed:
+            self._events.append((job, event))
             self._arrived.emit()
 
     def _schedule(self) -> None:

@@ -17,13 +17,11 @@ from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QPushButton, QSizePol
 
 from napari_unet.errors import InputError
 from napari_unet.settings import Settings
+from napari_unet.viewer import style
 from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.number_box import NumberEdit
 
 S = TypeVar("S", bound=Settings)
-
-BAD_COLOR = "#d55e00"
-"""Border of a field that cannot be used (vermilion, told from the rest with every colour blindness)."""
 
 
 class SettingsForm(Container, Generic[S]):
@@ -194,8 +192,8 @@ class SettingsForm(Container, Generic[S]):
 
 
 def mark(widget: QWidget, problem: str, description: str = "") -> None:
-    """Colour a field that cannot be used and put the reason into its tooltip; an empty problem clears it."""
-    widget.setStyleSheet(f"{type(widget).__name__} {{ border: 2px solid {BAD_COLOR}; }}" if problem else "")
+    """Frame a field that cannot be used and put the reason into its tooltip; an empty problem clears it."""
+    style.mark(widget, wrong=bool(problem))
     widget.setToolTip(f"<qt>{'<b>' + problem + '</b> ' if problem else ''}{description}</qt>")
 
 
@@ -260,7 +258,13 @@ def _expected(info: FieldInfo) -> str:
         text = "on or off"
     else:
         text = "a whole number" if types[0] is int else "a number"
-        words = {Ge: "of at least", Gt: "above", Le: "up to", Lt: "below"}
-        parts = [f"{words[type(b)]} {astuple(b)[0]}" for b in info.metadata if type(b) in words]
-        text = " ".join([text, *parts])
+        bounds = {type(b): astuple(b)[0] for b in info.metadata if isinstance(b, Ge | Gt | Le | Lt)}
+        both = Ge in bounds and Le in bounds
+        words = {
+            Ge: "from" if both else "of at least",
+            Gt: "above",
+            Le: "to" if both else "up to",
+            Lt: "below",
+        }
+        text = " ".join([text, *(f"{words[kind]} {bound}" for kind, bound in bounds.items())])
     return f"{text}, or {_none_text(info)}" if nullable else text

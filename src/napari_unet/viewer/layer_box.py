@@ -39,7 +39,7 @@ class LayerBox(QComboBox):
         self._chosen: Layer | None = None
         self.setPlaceholderText(none_text)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(12)
+        self.setMinimumContentsLength(8)
         self.activated.connect(lambda index: self.choose(self.itemData(index)))
 
     @property
@@ -55,8 +55,8 @@ class LayerBox(QComboBox):
         self._select()
         self.layer_changed.emit()
 
-    def refresh(self, layers: list[Layer], preferred: Layer | None = None) -> None:
-        """Show these layers; keeps the choice, else takes ``preferred``, else the topmost."""
+    def refresh(self, layers: list[Layer], preferred: Layer | None = None, *, required: bool = True) -> None:
+        """Show these layers; keeps the choice, else takes ``preferred``, else the topmost if ``required``."""
         layers = [layer for layer in layers if self._accepts(layer)]
         with QSignalBlocker(self):
             self.clear()
@@ -64,7 +64,7 @@ class LayerBox(QComboBox):
                 self.addItem(layer.name, layer)
         if not any(layer is self._chosen for layer in layers):
             first = preferred if any(layer is preferred for layer in layers) else None
-            self.choose(first if first is not None else (layers[-1] if layers else None))
+            self.choose(layers[-1] if first is None and required and layers else first)
         self._select()
 
     def _select(self) -> None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import dask.array as da
 import numpy as np
-import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels as LabelsLayer
@@ -139,6 +137,8 @@ def annotation_of(labels_layer: LabelsLayer) -> Annotation | None:
 
 def set_annotation(labels_layer: LabelsLayer, annotation: Annotation) -> None:
     """Keep class names and colours in the layer's features and show them; other feature columns stay."""
+    import pandas as pd  # here, as a dock that is only opened does not need its 0.2 s
+
     ours = pd.DataFrame(
         {
             "index": [c.value for c in annotation.classes],
@@ -180,6 +180,9 @@ def _level(layer: Layer) -> Any:
 def _pixels(layer: ImageLayer) -> Any:
     data = _level(layer)
     if layer.rgb and data.shape[-1] == 4:
-        lazy = data if isinstance(data, np.ndarray | da.Array) else da.from_array(data)
-        return lazy[..., :3]
+        if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
+            from dask.array import from_array  # here, as importing dask takes half a second
+
+            data = from_array(data)  # slicing a zarr array would read all of it
+        return data[..., :3]
     return data

@@ -41,7 +41,7 @@ class NumberBox(QAbstractSpinBox):
         text = self.lineEdit().text().strip()
         if text == self._text_of(self._number):
             return self._number
-        if self.nullable and (not text or text.startswith(self.none_text)):
+        if self.nullable and text in ("", self.none_text, self._text_of(None)):
             return None
         try:
             return int(text) if self.whole else float(text)

@@ -6,7 +6,7 @@ import html
 from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.errors import ModelFileError
 from napari_unet.models.header import read_record
@@ -17,6 +17,15 @@ from napari_unet.viewer.style import mark, set_tone
 
 class ModelBox(QWidget):
     """Chooses a model file: from recent ones, by a file dialog, or through :meth:`open`.
+
+    Attributes
+    ----------
+    path, record : Path and ModelRecord, or None
+        The model that is shown.
+    problem : str
+        Why a file could not be opened.
+    card : QLabel
+        What the model knows about itself; the dock puts it where there is room.
 
     Signals
     -------
@@ -37,7 +46,7 @@ class ModelBox(QWidget):
             "<qt>Models opened or trained lately. A model file can also be dropped here.</qt>"
         )
         self.recent.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.recent.setMinimumContentsLength(12)
+        self.recent.setMinimumContentsLength(8)
         self.recent.setPlaceholderText("Open or drop a model")
         self.open_button = QPushButton("Open…")
         self.open_button.setToolTip("Choose a model file (.safetensors).")
@@ -45,13 +54,10 @@ class ModelBox(QWidget):
         self.card.setWordWrap(True)
         self.card.setTextFormat(Qt.TextFormat.RichText)
         self.card.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.recent, 1)
         row.addWidget(self.open_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(self.card)
         self.recent.activated.connect(lambda i: self.open(self.recent.itemData(i)))
         self.open_button.clicked.connect(self._choose)
         remembered.events.recent_models.connect(self.refresh)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -247,7 +246,7 @@ def _holds_anything(layer: Any) -> bool:
 _RUNS: WeakKeyDictionary[Any, SegmentRun] = WeakKeyDictionary()
 
 
-def run_of(viewer: napari.Viewer, window: Callable[[], QWidget] | None = None) -> SegmentRun:
+def run_of(viewer: napari.Viewer) -> SegmentRun:
     """The segmentation that belongs to ``viewer``, whichever dock asks."""
     if viewer not in _RUNS:
         _RUNS[viewer] = SegmentRun(viewer)
