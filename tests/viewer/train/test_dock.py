@@ -142,6 +142,23 @@ def test_what_the_user_said_is_kept_in_the_layer(open_dock, worker, qtbot):
     assert dock.page.kind.said == "masks"
 
 
+def test_what_is_said_before_painting_is_not_forgotten(open_dock, qtbot):
+    opened = open_dock(scribbled()[0], np.zeros((64, 64), np.uint8), said="masks")
+    opened.viewer.layers.selection.active = opened.viewer.layers["cells"]
+    opened.viewer.layers["cells"].name = "renamed"
+    settle(opened.dock, qtbot)
+    assert opened.dock.page.kind.said == "masks"
+
+
+def test_a_floating_dock_is_not_taken_for_the_viewer(open_dock, worker, qtbot):
+    opened = open_dock(*scribbled())
+    opened.dock.run._watched = None
+    opened.wrapper.setFloating(True)
+    opened.viewer.window._qt_window.show()
+    qtbot.waitUntil(lambda: opened.dock.run.window is not None, timeout=WAIT)
+    assert opened.dock.run.window is opened.viewer.window._qt_window
+
+
 # Painting
 
 
@@ -257,7 +274,7 @@ def test_a_pair_of_folders(open_dock, worker, qtbot, shared_data):
     assert dock.footer.line.text().startswith("3 images, 3 classes")
     request = press_train(dock, worker, qtbot)
     assert len(request.images) == 3
-    assert request.output.name.startswith("train ")
+    assert request.output.name.startswith("axondeepseg_myelin_sem ")
 
 
 def test_folders_the_wrong_way_round_are_noticed(open_dock, qtbot, shared_data):

@@ -44,6 +44,7 @@ class TrainDock(QWidget):
         self.run = run_of(viewer)
         self._survey: Survey | None = None
         self._counted: tuple[Any, ...] = ()
+        self._asked_about: list[int] = []
         self._annotation: Annotation | None = None
         self._wants_to_train = False
         self._was_docked = False
@@ -91,7 +92,10 @@ class TrainDock(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Look for the device once the dock is there, so that opening it does not wait."""
         super().showEvent(event)
-        self.run.watch(self.window())
+        window = self.window()
+        while window.parentWidget() is not None:  # a floating dock is a window of its own
+            window = window.parentWidget()
+        self.run.watch(window)
         QTimer.singleShot(0, self._look_for_device)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -144,7 +148,8 @@ class TrainDock(QWidget):
     def _on_source(self) -> None:
         self._save_later.start()
         layers = self.page.source.annotation_layers()
-        if layers:
+        if layers and [id(la) for la in layers] != self._asked_about:
+            self._asked_about = [id(la) for la in layers]
             self.page.kind.say(said_kind(layers))
         self._count()
 

@@ -77,9 +77,11 @@ def examine(choices: Choices) -> Preflight:
     images, survey, annotation = choices.images, choices.survey, choices.annotation
     if isinstance(images, str):
         return Preflight(images, part="source")
+    if survey is not None and survey.error:
+        return Preflight(survey.error, part="source")
     if survey is None or not images:
         return Preflight("Counting the labels…", is_ready=True)
-    problem = survey.error or check_images(images)
+    problem = check_images(images)
     if problem:
         return Preflight(problem, part="source")
     if not any(value > 0 for value in survey.counts):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 
+_TELLS_NOTHING = ("image", "images", "img", "imgs", "raw", "train", "training")
+"""Names of folders that a model is not called after."""
+
 _QUICKLY_COUNTED = 1 << 22
 """Pixels of a labels layer that are counted again whenever it is drawn; larger ones when painted, and by Train."""
 
@@ -118,7 +121,8 @@ class SourceBox(QWidget):
         """What a model trained on this is called after: the first image, or the folder of images."""
         if self.uses_folders:
             folder = Path(self.folder_pair.folders[0])
-            return folder.parent.name if folder.name == "images" else folder.name
+            telling = (f.name for f in (folder, *folder.parents) if f.name.lower() not in _TELLS_NOTHING)
+            return next(telling, "")
         names = [pair.images[0].name for pair in self.pairs if pair.images]
         return names[0] if names else ""
 
