@@ -17,14 +17,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable, Sequence
 from glob import glob
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
-CPU_WHEELS = "https://download.pytorch.org/whl/cpu/torch/"
 LINT = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
@@ -142,7 +140,7 @@ def environment(*extras: str) -> str:
         flush=True,
     )
     packages = ["-c", str(ROOT / "constraints.txt"), "-e", f"{ROOT}[{wanted}]"]
-    if run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *torch_source(), *packages):
+    if run(python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *packages):
         sys.exit(
             "Error: the installation failed; see the lines above. Is there a connection to the internet?"
         )
@@ -186,17 +184,6 @@ def install_system(packages: dict[str, Callable[[], bool]], purpose: str) -> boo
         print(f"Missing {purpose}: {' '.join(missing)}", file=sys.stderr)
         print(f"Install them with: sudo apt-get install {' '.join(missing)}", file=sys.stderr, flush=True)
     return not missing
-
-
-def torch_source() -> list[str]:
-    """Where there is no NVIDIA card, prefer torch's build for the processor: a tenth of the download."""
-    if sys.platform != "linux" or shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists():
-        return []
-    try:
-        with urllib.request.urlopen(CPU_WHEELS, timeout=10):
-            return ["--find-links", CPU_WHEELS]
-    except OSError:
-        return []
 
 
 def has_display() -> bool:

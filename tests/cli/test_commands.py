@@ -76,6 +76,10 @@ def test_train_predict_evaluate_info(folder: Path, capsys: pytest.CaptureFixture
         "--labels-are",
         "masks",
     ]
+    assert run([*line, "--json", str(scores)]) == 1
+    assert json.loads(scores.read_text())["missing_predictions"] == ["e.tif"]
+    assert "No prediction belongs to e.tif" in capsys.readouterr().err
+    (folder / "labels" / "e.tif").unlink()
     assert run([*line, "--json", str(scores), "--csv", str(table)]) == 0
     content = json.loads(scores.read_text())
     assert set(content["classes"]) == {"0", "1"}

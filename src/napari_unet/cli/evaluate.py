@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from napari_unet.cli.options import PathList, ProgramOptions
+from napari_unet.errors import InputError
 from napari_unet.labels import AnnotationKind
 
 _PROGRAM = ProgramOptions()
@@ -49,3 +50,6 @@ def evaluate(
         write_atomically(json_file, lambda file: file.write(evaluation.to_json().encode()))
     if csv_file is not None:
         write_atomically(csv_file, lambda file: file.write(evaluation.to_csv().encode()))
+    if not evaluation.complete:
+        missing = ", ".join(evaluation.missing_predictions)
+        raise InputError(f"No prediction belongs to {missing}.", "Predict them too, or leave their labels out.")
