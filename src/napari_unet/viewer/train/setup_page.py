@@ -74,7 +74,9 @@ class SetupPage(QScrollArea):
             rows.addRow(label, widget)
             if widget is self.kind:
                 rows.addRow(self.classes)
-        self._align(rows)
+        minutes = self.form.fields["minutes"].native
+        label = next(la for la in self.form.native.findChildren(QLabel) if la.buddy() is minutes)
+        rows.addRow(label, minutes)  # taken from the form, so that all fields stand in one column
         self.choices = QWidget()
         column = QVBoxLayout(self.choices)
         column.setContentsMargins(0, 0, 0, 0)
@@ -93,15 +95,6 @@ class SetupPage(QScrollArea):
         layout.addWidget(self.report)
         layout.addStretch(1)
         self.setWidget(page)
-
-    def _align(self, rows: QFormLayout) -> None:
-        """Give the labels here and those of the form's basic fields one width."""
-        basic = self.form.fields["minutes"].native
-        labels = [la for la in self.form.native.findChildren(QLabel) if la.buddy() is basic]
-        labels += [rows.labelForField(w) for w in (self.kind, self.start, self.output)]
-        width = max(label.sizeHint().width() for label in labels) + 4
-        for label in labels:
-            label.setMinimumWidth(width)
 
     def sizeHint(self) -> QSize:
         """A comfortable width for a dock; the height is the window's."""
