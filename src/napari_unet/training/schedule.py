@@ -18,6 +18,9 @@ VALIDATIONS = 25
 _VALIDATION_SHARE = 0.06
 """Validation may take this part of the time."""
 
+_MIN_PAUSE = 5.0
+"""Seconds between validations at least."""
+
 _LAST_SECONDS = 0.5
 """Set aside for the end of a timed run, beside one validation."""
 
@@ -90,12 +93,12 @@ class Schedule:
         """Whether to validate after the step just made."""
         if self._steps:
             return self.step % self._every == 0
-        pause = max(self._seconds / VALIDATIONS, self._validation_seconds / _VALIDATION_SHARE)
+        pause = max(self._seconds / VALIDATIONS, _MIN_PAUSE, self._validation_seconds / _VALIDATION_SHARE)
         return self._clock() - self._last_validation >= pause
 
     def validated(self, seconds: float) -> None:
         """Note how long a validation took, with all that belongs to it."""
-        self._validation_seconds = max(self._validation_seconds, seconds)
+        self._validation_seconds = seconds
         self._last_validation = self._clock()
 
     @property

@@ -13,8 +13,8 @@ from napari_unet.nets import UNet
 from napari_unet.settings import NetworkSettings, TrainSettings
 from napari_unet.training.coverage import Plane
 
-PIXELS = 4 * 256**2
-"""Pixels per step aimed at."""
+PIXELS = {"cpu": 2 * 256**2, "gpu": 8 * 256**2}
+"""Pixels per step aimed at. On a processor many small steps learn more in a given time than few large ones."""
 
 LONG_MINUTES = 30
 """Training time from which a processor can make use of a network twice as wide."""
@@ -88,8 +88,10 @@ def choose_plan(
         shape = UNet.from_settings(network)
     patch = settings.patch_size or _patch_size(planes, shape)
     patch = shape.next_valid_size(-(-patch // shape.stride) * shape.stride if shape.margin == 0 else patch)
-    batch = settings.batch_size or int(np.clip(PIXELS // patch**2, 2, 16))
-    rate = settings.learning_rate or (2e-3 if parent is None else 5e-4)
+    batch = settings.batch_size or int(
+        np.clip(PIXELS["cpu" if device.type == "cpu" else "gpu"] // patch**2, 2, 16)
+    )
+    rate = settings.learning_rate or (3e-3 if parent is None else 1e-3)
     return Plan(network, patch, batch, rate)
 
 
