@@ -71,9 +71,9 @@ class Loop:
         self.recorder = recorder
         self.learning_rate = learning_rate
         self.stop = stop
-        self.losses: list[float] = []
+        self.losses: list[float] = []  # since the last report
+        self.losses_between: list[float] = []  # since the last validation
         self.last_report = self.last_save = monotonic()
-        self.recent_loss: float | None = None
         self.validated_at = -1
         self.without_improvement = 0
 
@@ -100,7 +100,7 @@ class Loop:
         if stopped and schedule.step and (not self.held_out or not self.recorder.has_weights):
             self._estimate()
             self.recorder.add(
-                schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.average.network, None
+                schedule.step, schedule.elapsed, self._loss_between(), self.optimisation.average.network, None
             )
         if not (stopped or self.recorder.has_weights):
             raise TrainingDivergedError(
@@ -139,6 +139,7 @@ class Loop:
         schedule.step += 1
         if loss is not None:
             self.losses.append(loss)
+            self.losses_between.append(loss)
         elif optimisation.failed:
             optimisation.fall_back()
             yield Notice(
@@ -163,10 +164,10 @@ class Loop:
         schedule = self.schedule
         if not self.losses or (not now and monotonic() - self.last_report < REPORT_SECONDS):
             return
-        self.recent_loss = sum(self.losses) / len(self.losses)
+        loss = _mean(self.losses)
         self.losses.clear()
         self.last_report = monotonic()
-        yield TrainingStep(schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.learning_rate)
+        yield TrainingStep(schedule.step, schedule.elapsed, loss, self.optimisation.learning_rate)
         yield Progress(schedule.fraction, schedule.seconds_left, f"step {schedule.step}")
 
     def _estimate(self) -> None:
@@ -196,7 +197,7 @@ class Loop:
                 return
         self.validated_at = schedule.step
         is_best = recorder.add(
-            schedule.step, schedule.elapsed, self.recent_loss, self.optimisation.average.network, scored
+            schedule.step, schedule.elapsed, self._loss_between(), self.optimisation.average.network, scored
         )
         if is_best:
             self.optimisation.mark_good()
@@ -219,3 +220,13 @@ class Loop:
             yield ModelSaved(recorder.save())
             self.last_save = monotonic()
         schedule.validated(monotonic() - started)
+
+    def _loss_between(self) -> float | None:
+        """Mean training loss since the last validation."""
+        loss = _mean(self.losses_between) if self.losses_between else None
+        self.losses_between.clear()
+        return loss
+
+
+def _mean(losses: list[float]) -> float:
+    return sum(losses) / len(losses)
