@@ -92,3 +92,13 @@ def test_a_probe_that_fails_is_said_and_tried_again(line_for, qtbot):
 def test_an_engine_that_takes_nothing_is_said(line_for):
     line = line_for(UNetError("This worker is closed.", "Open the dock again."))
     assert "Open the dock again" in line.label.text()
+
+
+def test_a_dock_opened_during_a_run_shows_what_is_known(line_for, qtbot, monkeypatch):
+    line = line_for(DeviceReport("cpu", "CPU", "no_gpu"))
+    monkeypatch.setattr(Engine, "busy", True)
+    second = DeviceLine(line._engine)
+    qtbot.addWidget(second)
+    second.probe("auto")
+    assert second.label.text() == "Device: CPU"
+    assert line._engine._worker.asked == ["auto"]

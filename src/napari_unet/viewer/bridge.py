@@ -11,8 +11,9 @@ from napari.utils import progress
 from napari.utils.notifications import show_error as notify_error
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
 
-from napari_unet.events import Event, Failed, Finished, Progress
+from napari_unet.events import DeviceReport, Event, Failed, Finished, Progress
 from napari_unet.requests import Request
+from napari_unet.settings import Device
 
 INTERVAL = 0.1
 """Shortest time between two deliveries of events, in seconds: the eye sees no more, the GUI stays free."""
@@ -92,6 +93,12 @@ class Engine(QObject):
     ----------
     worker : WorkerLike, optional
         What runs the requests; the real child process, started at once, if not given.
+
+    Attributes
+    ----------
+    device_reports : dict
+        The last report on each device asked for: a dock opened during a run shows that instead of waiting for
+        its end.
     """
 
     _arrived = Signal()
@@ -99,6 +106,7 @@ class Engine(QObject):
     def __init__(self, worker: WorkerLike | None = None) -> None:
         super().__init__()
         self._worker = worker if worker is not None else _start_worker()
+        self.device_reports: dict[Device, DeviceReport] = {}
         self._events: deque[tuple[Job, Event]] = deque()
         self._jobs: list[Job] = []
         self._last_delivery = 0.0

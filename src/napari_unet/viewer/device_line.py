@@ -50,9 +50,11 @@ class DeviceLine(QWidget):
         if device == self._wanted:
             return
         self._wanted, self.report = device, None
+        self.release()
+        if self._engine.busy and device in self._engine.device_reports:
+            self._say_report(self._engine.device_reports[device])
+            return
         self._show("Looking for the device…")
-        if self._job is not None:
-            self._job.release()
         try:
             self._job = self._engine.submit(ProbeRequest(device), self._on_event)
         except UNetError as error:
@@ -92,11 +94,16 @@ class DeviceLine(QWidget):
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, DeviceReport):
-            self.report = event
-            self._show(f"Device: {event.name}")
+            if self._wanted is not None:
+                self._engine.device_reports[self._wanted] = event
+            self._say_report(event)
         elif isinstance(event, Failed):
             self._wanted = None
             self._show(f"{event.problem} {event.remedy}".strip())
+
+    def _say_report(self, report: DeviceReport) -> None:
+        self.report = report
+        self._show(f"Device: {report.name}")
 
     def _show(self, text: str) -> None:
         report = self.report

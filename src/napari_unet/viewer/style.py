@@ -31,7 +31,8 @@ def set_tone(widget: QWidget, tone: Tone) -> None:
 
 def mark(widget: QWidget, *, wrong: bool) -> None:
     """Draw a frame around ``widget`` if it holds what has to be corrected."""
-    if not widget.objectName():
+    # magicgui's names hold a dot, which a style sheet would not read as part of the name
+    if not widget.objectName().isidentifier():
         widget.setObjectName(f"napari_unet_{id(widget):x}")
     color = (_ON_DARK if is_dark(widget) else _ON_LIGHT)["error"]
     name = widget.objectName()

@@ -33,6 +33,7 @@ class FakeWorker:
     def __init__(self):
         self.report = DeviceReport("cpu", "CPU, 2 threads", "no_gpu")
         self.jobs = []
+        self.probes = []
         self.refusal = None
 
     def submit(self, request, on_event):
@@ -40,6 +41,9 @@ class FakeWorker:
             raise self.refusal
         job = FakeJob(request, on_event)
         if isinstance(request, ProbeRequest):
+            if self.report is None:
+                self.probes.append(job)
+                return job
             on_event(self.report)
             on_event(Finished())
         else:

@@ -167,6 +167,32 @@ def test_running_beside_an_unused_gpu_takes_a_click(open_dock, model_file, worke
     assert opened.footer.button.isEnabled()
 
 
+def test_a_click_before_the_device_is_known_waits_for_it(open_dock, model_file, worker, qtbot):
+    worker.report = None
+    opened = open_dock(EYE, model_file)
+    opened.dock.device.probe()
+    opened.footer.button.click()
+    assert worker.jobs == []
+    assert opened.footer.line.text().startswith("Getting ready.")
+    worker.probes[-1].say(DeviceReport("cpu", "CPU, 2 threads", "no_gpu"))
+    qtbot.waitUntil(lambda: len(worker.jobs) == 1)
+    assert opened.footer.button.text() == "Stop"
+
+
+def test_a_click_before_an_unused_gpu_is_known_still_asks(open_dock, model_file, worker, qtbot):
+    worker.report = None
+    opened = open_dock(EYE, model_file)
+    opened.dock.device.probe()
+    opened.footer.button.click()
+    worker.probes[-1].say(DeviceReport("cpu", "CPU, 2 threads", "gpu_full"))
+    qtbot.waitUntil(lambda: "tick the box" in opened.footer.line.text())
+    opened.dock.device.confirmation.click()
+    QApplication.processEvents()
+    assert worker.jobs == []  # the click that confirms is not the one that starts
+    opened.footer.button.click()
+    assert len(worker.jobs) == 1
+
+
 def test_settings_are_remembered(open_dock, model_file, worker):
     opened = open_dock(EYE, model_file)
     wanted = PredictSettings(probabilities=True, tile_size=128)

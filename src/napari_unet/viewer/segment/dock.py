@@ -48,6 +48,7 @@ class SegmentDock(QWidget):
         self.run = run_of(self.viewer)
         self._engine = engine if engine is not None else bridge.engine()
         self._plan: SegmentPlan | None = None
+        self._wants_to_segment = False
         self._was_docked = False
         self._watched_layers: list[Layer] = []
         self.page = SetupPage()
@@ -97,9 +98,13 @@ class SegmentDock(QWidget):
         return plan
 
     def segment(self) -> None:
-        """Begin to segment, unless something is wrong (which is said) or a run is under way."""
+        """Begin to segment as soon as the device is known, unless something is wrong or a run is under way."""
         model, plan = self.page.model, self.check()
+        self._wants_to_segment = plan is not None and self.device.is_looking
         if plan is None or model.path is None or model.record is None or self.run.report.is_running:
+            return
+        if self._wants_to_segment:  # a GPU that cannot be used wants a confirmation first
+            self.footer.show_plan(f"Getting ready. {plan.summary}", "plain", is_ready=True)
             return
         settings = self.page.form.value
         remembered.save(REMEMBERED, settings.model_dump(mode="json"))
@@ -146,7 +151,7 @@ class SegmentDock(QWidget):
         self._checking.setInterval(0)
         self._checking.timeout.connect(self.check)
         self.page.changed.connect(self._on_page)
-        self.device.changed.connect(self._check_soon)
+        self.device.changed.connect(self._on_device)
         self.footer.segment.connect(self.segment)
         self.footer.stop.connect(self.stop)
         self.run.heard.connect(self._on_heard)
@@ -193,6 +198,11 @@ class SegmentDock(QWidget):
     def _look_for_device(self) -> None:
         if self.isVisible() and not self.page.form.problem:
             self.device.probe(self.page.form.value.device)
+
+    def _on_device(self) -> None:
+        self._check_soon()
+        if self._wants_to_segment and not self.device.is_looking:
+            self.segment()
 
     def _check_soon(self, *_: Any) -> None:
         self._checking.start()
