@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from time import perf_counter
 
@@ -21,7 +22,9 @@ _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.floa
 
 # Channels and side of the convolutions that bf16 has to win: one as in a U-Net's first levels, one deeper.
 _TRIAL_SHAPES = ((32, 96), (128, 24))
-_TRIAL_REPEATS = 4
+# Turns at least, and at most while another program keeps the processor busy: a choice that depended on the load
+# would make equal runs differ.
+_TRIAL_TURNS = (3, 30)
 # bf16 has to be clearly faster: where it is native the ratio is 0.2 to 0.6, where it is emulated 1 and more;
 # a choice near the threshold would differ from run to run.
 _WORTH_IT = 0.75
@@ -116,16 +119,31 @@ def _bfloat16_is_faster() -> bool:
 
 
 def _trial_ratio(channels: int, side: int) -> float:
-    """Time of a convolution in bfloat16 over that in float32, the best of a few turns each."""
+    """Time of a convolution in bfloat16 over that in float32, the best of a few turns each.
+
+    On one thread: several threads that wait for each other on a busy processor measure the other programs.
+    """
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, channels, side, side, generator=generator).to(memory_format=torch.channels_last)
     weight = torch.rand(channels, channels, 3, 3, generator=generator).to(memory_format=torch.channels_last)
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
-    with torch.inference_mode():
-        for _ in range(_TRIAL_REPEATS):  # in turns, so that a busy moment hits both
+    with torch.inference_mode(), _one_thread():
+        for turn in range(1, _TRIAL_TURNS[1] + 1):  # in turns, so that a busy moment hits both
             for dtype in best:
                 best[dtype] = min(best[dtype], _seconds(_convolution(image.to(dtype), weight.to(dtype))))
+            if turn >= _TRIAL_TURNS[0] and best[torch.bfloat16] < _WORTH_IT * best[torch.float32]:
+                break
     return best[torch.bfloat16] / best[torch.float32]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _convolution(image: torch.Tensor, weight: torch.Tensor) -> Callable[[], torch.Tensor]:
