@@ -22,7 +22,7 @@ def plan(*shapes, device=CPU, parent=None, **options):
 def test_defaults_suit_a_laptop_and_five_minutes():
     chosen = plan((512, 512))
     assert (chosen.network.width, chosen.network.depth, chosen.network.norm) == (16, 4, "batch")
-    assert (chosen.patch_size, chosen.batch_size) == (256, 2)
+    assert (chosen.patch_size, chosen.batch_size) == (128, 8)
     assert plan((512, 512), minutes=60).network.width == 32
     assert plan((512, 512), device=torch.device("cuda")).network.width == 64
 
@@ -31,7 +31,7 @@ def test_a_plan_by_steps_does_not_depend_on_the_time():
     assert plan((512, 512), steps=10, minutes=60) == plan((512, 512), steps=10, minutes=1)
 
 
-@pytest.mark.parametrize(("shape", "patch"), [((100, 90), 112), ((40, 40), 64), ((3000, 200), 256)])
+@pytest.mark.parametrize(("shape", "patch"), [((100, 90), 112), ((40, 40), 64), ((3000, 200), 128)])
 def test_patches_are_not_much_larger_than_the_images(shape, patch):
     assert plan(shape).patch_size == patch
 

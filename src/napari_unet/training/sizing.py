@@ -13,8 +13,14 @@ from napari_unet.nets import UNet
 from napari_unet.settings import NetworkSettings, TrainSettings
 from napari_unet.training.coverage import Plane
 
-PIXELS = {"cpu": 2 * 256**2, "gpu": 8 * 256**2}
-"""Pixels per step aimed at. On a processor many small steps learn more in a given time than few large ones."""
+PATCH = {"cpu": 128, "gpu": 256}
+"""Side of a patch, in pixels. See docs/decisions/0002-default-recipe.md for the numbers behind these."""
+
+BATCH = 8
+"""Patches of that size per step; more if they are smaller."""
+
+RATE, RATE_WITHOUT_NORM, RATE_OF_CHILD = 4e-3, 5e-4, 1e-3
+"""Largest learning rate: usually, for a network without norm layers, and for fine-tuning (whichever is less)."""
 
 LONG_MINUTES = 30
 """Training time from which a processor can make use of a network twice as wide."""
@@ -86,12 +92,14 @@ def choose_plan(
         )
     with torch.device("meta"):
         shape = UNet.from_settings(network)
-    patch = settings.patch_size or _patch_size(planes, shape)
+    kind = "cpu" if device.type == "cpu" else "gpu"
+    patch = settings.patch_size or _patch_size(planes, shape, PATCH[kind])
     patch = shape.next_valid_size(-(-patch // shape.stride) * shape.stride if shape.margin == 0 else patch)
-    batch = settings.batch_size or int(
-        np.clip(PIXELS["cpu" if device.type == "cpu" else "gpu"] // patch**2, 2, 16)
-    )
-    rate = settings.learning_rate or (3e-3 if parent is None else 1e-3)
+    batch = settings.batch_size or int(np.clip(BATCH * PATCH[kind] ** 2 // patch**2, 2, 32))
+    rate = RATE if network.norm is not None else RATE_WITHOUT_NORM
+    if parent is not None:
+        rate = min(rate, RATE_OF_CHILD)
+    rate = settings.learning_rate or rate
     return Plan(network, patch, batch, rate)
 
 
@@ -103,7 +111,7 @@ def _width(settings: TrainSettings, device: torch.device) -> int:
     return 32 if minutes is not None and minutes >= LONG_MINUTES else 16
 
 
-def _patch_size(planes: Sequence[Plane], network: UNet) -> int:
-    """256 pixels, less where most images are smaller."""
+def _patch_size(planes: Sequence[Plane], network: UNet, largest: int) -> int:
+    """``largest``, less where most images are smaller; for an unpadded network the size of its output."""
     typical = int(np.median([max(plane.shape) for plane in planes]))
-    return network.input_size(min(256, max(64, -(-typical // network.stride) * network.stride)))
+    return network.input_size(min(largest, max(64, -(-typical // network.stride) * network.stride)))
