@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPointF, Qt, QTimer
+from qtpy.QtCore import QEvent, QEventLoop, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
@@ -33,6 +33,9 @@ PERIOD = 0.010
 
 EVENT_PERIOD = 0.016
 """Seconds between two scripted input events: a mouse moved by hand reports at about this rate."""
+
+LOOK = 2.0
+"""Seconds between two movements: somebody who annotates looks before the next stroke."""
 
 
 class Heartbeat:
@@ -133,14 +136,15 @@ class Hand:
             self.viewer.layers.selection.active = self.labels
             self.labels.mode = "pan_zoom"
             yield from self._stroke(turn)
-            yield from self._pause(0.3)
+            yield from self._pause(LOOK)
             for notches in (1, 1, 1, -1, -1, -1):
                 self._wheel(notches)
-                yield from self._pause(0.06)
+                yield from self._pause(0.1)
+            yield from self._pause(LOOK)
             self.labels.mode = "paint"
             self.labels.selected_label = 1 + turn % 2
             yield from self._stroke(turn + 0.5)
-            yield from self._pause(0.5)
+            yield from self._pause(LOOK)
             turn += 1
 
 
@@ -155,12 +159,12 @@ def spin(seconds: float, until=lambda: False) -> None:
 
 def beat(hand: Hand, seconds: float) -> dict[str, float]:
     """Let the hand work under a heartbeat, in a real event loop."""
-    app = QApplication.instance()
     heartbeat = Heartbeat()
-    QTimer.singleShot(int(seconds * 1000), app.quit)
+    loop = QEventLoop()  # not the application's own: its quit() would close the windows
+    QTimer.singleShot(int(seconds * 1000), loop.quit)
     heartbeat.start()
     hand.start()
-    app.exec()
+    loop.exec()
     hand.stop()
     return heartbeat.stop()
 

@@ -221,7 +221,7 @@ def test_progress_shows_in_the_activity_dock(make_napari_viewer):
     assert [b.desc for b in bars] == ["Segment with U-Net"]
     activity.show(Progress(0.25))
     activity.show(Progress(0.25))
-    assert bars[0].n == 250
+    assert bars[0].n == 25
     activity.close()
     activity.close()
     activity.show(Progress(0.5))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from napari.utils import progress
 from napari.utils.notifications import show_error as notify_error
 from qtpy.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QApplication, QLabel
 
 from napari_unet.events import DeviceReport, Event, Failed, Finished, Progress
 from napari_unet.requests import Request
@@ -19,6 +20,8 @@ INTERVAL = 0.1
 """Shortest time between two deliveries of events, in seconds: the eye sees no more, the GUI stays free."""
 BUDGET = 0.02
 """Longest time one delivery may keep the GUI thread, in seconds; the rest follows after user input."""
+SLOW = 1
+"""Speed of napari's spinning wheel while a job runs, in percent: a picture every three seconds."""
 GRACE = 4.0
 """How long closing napari waits for the best weights to reach the disk, in seconds."""
 
@@ -217,11 +220,13 @@ class ActivityProgress:
         What is going on.
     """
 
-    _STEPS = 1000
+    _STEPS = 100
+    _open = 0
 
     def __init__(self, title: str) -> None:
-        self._title = title
         self._bar: Any = progress(total=self._STEPS, desc=title)
+        ActivityProgress._open += 1
+        _set_spinner_speed(SLOW)
 
     def show(self, event: Progress) -> None:
         """Show how far the job is."""
@@ -235,6 +240,22 @@ class ActivityProgress:
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.close()
+            ActivityProgress._open -= 1
+            if not ActivityProgress._open:
+                _set_spinner_speed(100)
+
+
+def _set_spinner_speed(percent: int) -> None:
+    """Slow down the wheel that napari turns beside "activity" while there is a bar.
+
+    It redraws the whole window 33 times a second, the canvas included. Without a graphics card that took 70% of a
+    core, for hours, from the very training it announces.
+    """
+    for window in QApplication.topLevelWidgets():
+        for label in window.findChildren(QLabel):
+            movie = label.movie()
+            if movie is not None and movie.isValid():
+                movie.setSpeed(percent)
 
 
 def show_error(problem: str, remedy: str = "") -> None:

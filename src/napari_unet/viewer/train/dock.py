@@ -121,7 +121,7 @@ class TrainDock(QWidget):
         self._save_later.timeout.connect(self._remember)
         self._draw_later = QTimer(self)
         self._draw_later.setSingleShot(True)
-        self._draw_later.setInterval(250)
+        self._draw_later.setInterval(1000)  # each drawing costs a redraw of the whole window
         self._draw_later.timeout.connect(self._draw)
         page.source.changed.connect(self._on_source)
         page.source.painted.connect(self._on_painted)
