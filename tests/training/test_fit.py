@@ -353,6 +353,20 @@ def test_out_of_memory_halves_the_batch_and_goes_on(output, monkeypatch):
         list(fit(ask(output, steps=3), never))
 
 
+def test_stop_during_the_last_validation_keeps_the_weights(output, monkeypatch):
+    monkeypatch.setattr("napari_unet.training.held_out.HeldOut.score", lambda *_: None)
+    events = list(fit(ask(output, steps=1), never))
+    assert events[-1].stopped
+    assert load_model(output).record.validation.scores == {}
+
+
+def test_an_error_in_the_middle_keeps_the_best_weights(output, monkeypatch):
+    poison(monkeypatch, range(6, 100))
+    with pytest.raises(TrainingDivergedError):
+        list(fit(ask(output, steps=50), never))
+    assert load_model(output).record.validation.mean_dice is not None
+
+
 def test_training_ends_early_when_nothing_improves(output):
     request = ask(output, steps=200, learning_rate=1e-12, patience=2)
     events = list(fit(request, never))

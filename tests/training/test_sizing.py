@@ -55,6 +55,10 @@ def test_what_the_user_chose_is_taken():
     assert (chosen.patch_size, chosen.batch_size, chosen.learning_rate) == (64, 3, 0.01)
 
 
+def test_the_classic_recipe_has_its_own_rate():
+    assert plan((512, 512), recipe="classic", learning_rate=0.1).learning_rate == 1e-4
+
+
 def test_a_parent_keeps_its_architecture_and_learns_more_slowly():
     parent = NetworkSettings(n_channels=1, n_classes=2, width=5, depth=3)
     chosen = plan((512, 512), parent=parent, width=30)

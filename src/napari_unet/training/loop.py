@@ -74,11 +74,20 @@ class Loop:
         self.losses: list[float] = []  # since the last report
         self.losses_between: list[float] = []  # since the last validation
         self.last_report = self.last_save = monotonic()
+        self.has_learned = False
         self.validated_at = -1
         self.without_improvement = 0
 
     def events(self) -> Iterator[Event]:
-        """Train to the end."""
+        """Train to the end; if something fails, the best weights are saved all the same."""
+        try:
+            yield from self._train()
+        except Exception:
+            if self.recorder.has_weights and not self.recorder.is_saved:
+                self.recorder.save()
+            raise
+
+    def _train(self) -> Iterator[Event]:
         schedule = self.schedule
         stopped = False
         patience = self.request.settings.patience or PATIENCE
@@ -97,7 +106,8 @@ class Loop:
         yield from self._report(now=True)
         if not stopped and self.validated_at != schedule.step:
             yield from self._validate()
-        if stopped and schedule.step and (not self.held_out or not self.recorder.has_weights):
+            stopped = self.validated_at != schedule.step
+        if stopped and self.has_learned and (not self.held_out or not self.recorder.has_weights):
             self._estimate()
             self.recorder.add(
                 schedule.step, schedule.elapsed, self._loss_between(), self.optimisation.average.network, None
@@ -138,6 +148,7 @@ class Loop:
             return
         schedule.step += 1
         if loss is not None:
+            self.has_learned = True
             self.losses.append(loss)
             self.losses_between.append(loss)
         elif optimisation.failed:
@@ -188,6 +199,9 @@ class Loop:
     def _validate(self) -> Iterator[Event]:
         """Score the averaged weights, keep them if they are the best, and save them now and then."""
         schedule, recorder = self.schedule, self.recorder
+        if not self.has_learned:  # no step had finite numbers: there is nothing to keep
+            self.validated_at = schedule.step
+            return
         started = monotonic()
         self._estimate()
         scored = None

@@ -19,6 +19,9 @@ PATCH = {"cpu": 128, "gpu": 256}
 BATCH = 8
 """Patches of that size per step; more if they are smaller."""
 
+CLASSIC_RATE = 1e-4
+"""Of the classic recipe, whatever was asked: see :mod:`~napari_unet.training.classic`."""
+
 RATE, RATE_WITHOUT_NORM, RATE_OF_CHILD = 4e-3, 5e-4, 1e-3
 """Largest learning rate: usually, for a network without norm layers, and for fine-tuning (whichever is less)."""
 
@@ -100,6 +103,8 @@ def choose_plan(
     if parent is not None:
         rate = min(rate, RATE_OF_CHILD)
     rate = settings.learning_rate or rate
+    if settings.recipe == "classic":
+        rate = CLASSIC_RATE
     return Plan(network, patch, batch, rate)
 
 
