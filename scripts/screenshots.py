@@ -54,6 +54,7 @@ def take(arguments: argparse.Namespace) -> None:
     import napari
 
     from napari_unet.settings import TrainSettings
+    from napari_unet.viewer.segment.dock import SegmentDock
 
     viewer = napari.Viewer()
     width, height = map(int, arguments.size.split("x"))
@@ -81,15 +82,14 @@ def take(arguments: argparse.Namespace) -> None:
     shoot("train-ready")
     train.footer.button.click()
     wait_for(
-        "some validations", lambda: len(train.run.report.validations) >= 4 or not train.run.report.is_running
+        "some validations", lambda: len(train.run.report.validations) >= 6 or not train.run.report.is_running
     )
-    spin(1)
+    spin(2)
     shoot("train")
     wait_for("the end of the training", lambda: not train.run.report.is_running)
     train.footer.segment_button.click()
     spin(2)
-    segment = viewer.window.dock_widgets["Segment with U-Net"]
-    segment = getattr(segment, "native", segment)
+    segment = next(w for w in QApplication.allWidgets() if isinstance(w, SegmentDock))
     viewer.layers.selection.active = image
     labels.visible = False
     for layer in viewer.layers:

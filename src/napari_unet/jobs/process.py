@@ -17,8 +17,8 @@ from typing import Any
 from napari_unet.errors import UNetError
 from napari_unet.jobs.messages import Ready, read_message, write_message
 
-NICENESS = 10
-"""Added to the GUI's own, so that napari comes first."""
+NICENESS = 5
+"""Added to the GUI's own, so that napari comes first. With 10, another busy program left training nearly nothing."""
 
 _STDERR_BYTES = 32768
 

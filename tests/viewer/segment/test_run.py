@@ -74,7 +74,7 @@ def test_progress_and_time_left_are_shown(running, qtbot):
     running.worker.say(Started("CPU"), Progress(0.25, 42.0))
     qtbot.waitUntil(lambda: running.footer.bar.value() == 250, timeout=WAIT)
     assert "42 s left" in running.footer.status.text()
-    assert [bar.n for bar in progress._all_instances] == [250]
+    assert [bar.n for bar in progress._all_instances] == [25]
     running.worker.say(Finished())
     ended(running, qtbot)
     assert not progress._all_instances

@@ -161,7 +161,7 @@ def test_the_bar_in_the_activity_dock_goes_with_the_run(viewer, submit):
     run.start(submit, request(), (None,))
     (bar,) = progress._all_instances
     submit.say(Progress(0.25))
-    assert bar.n == 250
+    assert bar.n == 25
     submit.say(Failed("x"))
     assert not progress._all_instances
 

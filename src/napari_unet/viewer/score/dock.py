@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -32,6 +34,7 @@ from napari_unet.viewer.score.error_layer import add_error_layer, legend
 from napari_unet.viewer.score.results import Result, ScoreTables, row
 from napari_unet.viewer.score.tables import ClassLooks
 from napari_unet.viewer.style import Tone, set_tone
+from napari_unet.viewer.tabs import share_place
 
 if TYPE_CHECKING:
     import napari
@@ -62,6 +65,14 @@ class ScoresDock(QWidget):
         self._update()
 
     # the form
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the place of our other docks, as a tab."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._share_place)
+
+    def _share_place(self) -> None:
+        share_place(self)
 
     def _build(self) -> None:
         self.choice = LayerChoice(self.viewer)

@@ -20,6 +20,7 @@ from napari_unet.viewer.segment.footer import Footer
 from napari_unet.viewer.segment.page import SetupPage, is_source
 from napari_unet.viewer.segment.plan import SegmentPlan, plan_segmentation
 from napari_unet.viewer.segment.run import run_of
+from napari_unet.viewer.tabs import share_place
 
 if TYPE_CHECKING:
     import napari
@@ -119,8 +120,12 @@ class SegmentDock(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Look for the device once the dock is there, and notice when the viewer's window goes."""
         super().showEvent(event)
+        QTimer.singleShot(0, self._share_place)
         self.run.watch(self.window())
         QTimer.singleShot(0, self._look_for_device)
+
+    def _share_place(self) -> None:
+        share_place(self)
 
     def event(self, event: QEvent) -> bool:
         """Notice napari's × button: it only takes the widget out of its dock. The run goes on."""

@@ -17,6 +17,7 @@ from napari_unet.requests import TrainingRequest
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.bridge import engine
 from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.tabs import share_place
 from napari_unet.viewer.train import memory
 from napari_unet.viewer.train.classes import annotation_for, keep_annotation, said_kind
 from napari_unet.viewer.train.closing import ask_keep_or_stop
@@ -79,6 +80,9 @@ class TrainDock(QWidget):
         """End the run; what was reached is kept."""
         self.run.stop()
 
+    def _share_place(self) -> None:
+        share_place(self)
+
     def event(self, event: QEvent) -> bool:
         """Notice napari's × button: it only takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange:
@@ -92,6 +96,7 @@ class TrainDock(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Look for the device once the dock is there, so that opening it does not wait."""
         super().showEvent(event)
+        QTimer.singleShot(0, self._share_place)
         window = self.window()
         while window.parentWidget() is not None:  # a floating dock is a window of its own
             window = window.parentWidget()
