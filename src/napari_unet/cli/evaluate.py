@@ -52,4 +52,6 @@ def evaluate(
         write_atomically(csv_file, lambda file: file.write(evaluation.to_csv().encode()))
     if not evaluation.complete:
         missing = ", ".join(evaluation.missing_predictions)
-        raise InputError(f"No prediction belongs to {missing}.", "Predict them too, or leave their labels out.")
+        raise InputError(
+            f"No prediction belongs to {missing}.", "Predict them too, or leave their labels out."
+        )
