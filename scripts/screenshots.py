@@ -81,9 +81,9 @@ def take(arguments: argparse.Namespace) -> None:
     spin(1)
     shoot("train-ready")
     train.footer.button.click()
-    wait_for(
-        "some validations", lambda: len(train.run.report.validations) >= 6 or not train.run.report.is_running
-    )
+    run = train.run
+    wait_for("the start of the training", lambda: run.report.is_running)
+    wait_for("some validations", lambda: len(run.report.validations) >= 5 or not run.report.is_running)
     spin(2)
     shoot("train")
     wait_for("the end of the training", lambda: not train.run.report.is_running)
