@@ -34,7 +34,7 @@ PERIOD = 0.010
 EVENT_PERIOD = 0.016
 """Seconds between two scripted input events: a mouse moved by hand reports at about this rate."""
 
-LOOK = 2.0
+LOOK = 4.0
 """Seconds between two movements: somebody who annotates looks before the next stroke."""
 
 
@@ -72,8 +72,8 @@ class Heartbeat:
 class Hand:
     """Pans, zooms and paints on the canvas by a fixed script, one event at a time."""
 
-    def __init__(self, viewer, labels) -> None:
-        self.viewer, self.labels = viewer, labels
+    def __init__(self, viewer, labels, look: float = LOOK) -> None:
+        self.viewer, self.labels, self.look = viewer, labels, look
         self.canvas = viewer.window._qt_viewer.canvas.native
         self._events = self._script()
         self._timer = QTimer()
@@ -136,37 +136,39 @@ class Hand:
             self.viewer.layers.selection.active = self.labels
             self.labels.mode = "pan_zoom"
             yield from self._stroke(turn)
-            yield from self._pause(LOOK)
+            yield from self._pause(self.look)
             for notches in (1, 1, 1, -1, -1, -1):
                 self._wheel(notches)
                 yield from self._pause(0.1)
-            yield from self._pause(LOOK)
+            yield from self._pause(self.look)
             self.labels.mode = "paint"
             self.labels.selected_label = 1 + turn % 2
             yield from self._stroke(turn + 0.5)
-            yield from self._pause(LOOK)
+            yield from self._pause(self.look)
             turn += 1
 
 
 def spin(seconds: float, until=lambda: False) -> None:
-    """Run the event loop for some seconds, or until something happens."""
-    app = QApplication.instance()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not until():
-        app.processEvents()
-        time.sleep(0.001)
+    """Run the event loop for some seconds, or until something happens; asking often would slow the training."""
+    loop = QEventLoop()  # not the application's own: its quit() would close the windows
+    QTimer.singleShot(int(seconds * 1000), loop.quit)
+    question = QTimer()
+    question.timeout.connect(lambda: loop.quit() if until() else None)
+    question.start(250)
+    loop.exec()
+    question.stop()
 
 
 def beat(hand: Hand, seconds: float) -> dict[str, float]:
     """Let the hand work under a heartbeat, in a real event loop."""
     heartbeat = Heartbeat()
-    loop = QEventLoop()  # not the application's own: its quit() would close the windows
-    QTimer.singleShot(int(seconds * 1000), loop.quit)
     heartbeat.start()
     hand.start()
-    loop.exec()
+    processor, clock = time.process_time(), time.perf_counter()
+    spin(seconds)
+    share = (time.process_time() - processor) / (time.perf_counter() - clock)
     hand.stop()
-    return heartbeat.stop()
+    return {**heartbeat.stop(), "cores_used_by_napari": share}
 
 
 def headless_steps_per_second(arguments: argparse.Namespace, minutes: float, folder: Path) -> float:
@@ -188,7 +190,7 @@ print(json.dumps(steps))
 
 
 def speed(steps: list[tuple[int, float]]) -> float:
-    """Steps per second between the first and the last report: start-up excluded, validation included."""
+    """Steps per second between the first and the last report: start-up excluded, validations included."""
     (first, begin), (last, end) = steps[0], steps[-1]
     return (last - first) / (end - begin)
 
@@ -199,6 +201,7 @@ def main() -> None:
     parser.add_argument("--image", type=Path, default=next(iter(sorted((data / "images").iterdir()))))
     parser.add_argument("--labels", type=Path, default=next(iter(sorted((data / "labels").iterdir()))))
     parser.add_argument("--seconds", type=float, default=40.0, help="length of each measurement")
+    parser.add_argument("--look", type=float, default=LOOK, help="seconds between two movements of the hand")
     parser.add_argument("--json", type=Path, default=None)
     arguments = parser.parse_args()
 
@@ -222,7 +225,7 @@ def main() -> None:
     opening = time.perf_counter() - start
     spin(8)  # the child is warm, the device known
 
-    hand = Hand(viewer, labels)
+    hand = Hand(viewer, labels, arguments.look)
     beat(hand, 5)  # warm-up: shaders, caches
     without = beat(hand, arguments.seconds)
 
@@ -238,9 +241,12 @@ def main() -> None:
     report = dock.run.report
     if not report.is_running:
         raise SystemExit(f"The training did not start: {dock.footer.line.text()}")
+    before = len(steps)
     during = beat(hand, arguments.seconds)
-    spin(120, until=lambda: not dock.run.report.is_running)
-    in_viewer = speed(steps)
+    in_viewer = speed(steps[before:])
+    dock.footer.stop.emit()
+    spin(60, until=lambda: not dock.run.report.is_running)
+    headless = (headless + headless_steps_per_second(arguments, minutes, folder)) / 2
 
     result = {
         "dock_opening_s": opening,

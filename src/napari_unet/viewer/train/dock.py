@@ -126,7 +126,7 @@ class TrainDock(QWidget):
         self._save_later.timeout.connect(self._remember)
         self._draw_later = QTimer(self)
         self._draw_later.setSingleShot(True)
-        self._draw_later.setInterval(1000)  # each drawing costs a redraw of the whole window
+        self._draw_later.setInterval(2000)  # each drawing costs a redraw of the whole window
         self._draw_later.timeout.connect(self._draw)
         page.source.changed.connect(self._on_source)
         page.source.painted.connect(self._on_painted)
@@ -268,8 +268,10 @@ class TrainDock(QWidget):
     def _draw(self) -> None:
         """Show the run as it is now."""
         report = self.run.report
+        self.setUpdatesEnabled(False)  # one redraw of the window, not one for each widget
         self.page.draw(report, shows_held_out=self.run.shows_held_out)
         self.footer.draw(report)
+        self.setUpdatesEnabled(True)
         if not report.is_running:
             self.page.output.after_run()
             self._check()

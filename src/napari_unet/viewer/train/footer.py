@@ -103,9 +103,10 @@ class Footer(QWidget):
         set_tone(self.result, "error" if is_problem else "plain")
         has_model = report.model_path is not None and not report.is_running and report.model_path.is_file()
         self._after.setVisible(has_model)
-        self.button.setText("Train")
         if report.is_running:
             self._draw_progress(report)
+        else:
+            self.button.setText("Train")
 
     def _draw_progress(self, report: RunReport) -> None:
         is_stopping = report.phase == "stopping"

@@ -80,9 +80,12 @@ class Curves(QWidget):
             "validation": [(v.seconds / 60, v.loss) for v in report.validations if np.isfinite(v.loss)],
             "dice": [(v.seconds / 60, v.mean_dice) for v in scored],
         }
-        for name, values in curves.items():
-            points = thin(np.array(values, dtype=np.float64).reshape(-1, 2))
+        thinned = {
+            name: thin(np.array(values, dtype=np.float64).reshape(-1, 2)) for name, values in curves.items()
+        }
+        for name, points in thinned.items():
             self._lines[name].setData(points[:, 0], points[:, 1])
+        self._show_all(thinned)
         is_scored = report.regions is None or report.regions.honest
         self._plots["dice"].setVisible(is_scored)
         self._plots["loss"].getPlotItem().setLabel("bottom", None if is_scored else "Minutes")
@@ -114,7 +117,6 @@ class Curves(QWidget):
             self.layout().addWidget(plot)
         dice = self._plots["dice"].getPlotItem()
         dice.setYRange(0, 1, padding=0.02)
-        dice.setXLink(self._plots["loss"].getPlotItem())
         dice.setLabel("bottom", "Minutes")
         # SI prefixes would turn 0.05 minutes into 50 and a small "m".
         for plot in self._plots.values():
@@ -126,6 +128,16 @@ class Curves(QWidget):
             "dice": self._plots["dice"].plot([], [], symbol="o", symbolSize=4),
         }
         self._color()
+
+    def _show_all(self, curves: dict[str, NDArray[np.float64]]) -> None:
+        """Fit the axes to the curves. pyqtgraph's own fitting takes several redraws of the window each time."""
+        losses = np.concatenate([curves["training"], curves["validation"]])
+        scored = curves["dice"]
+        last = max(points[-1, 0] for points in (losses, scored) if len(points))
+        for plot in self._plots.values():
+            plot.setXRange(0, max(last, 0.1), padding=0.02)
+        low, high = (losses[:, 1].min(), losses[:, 1].max()) if len(losses) else (0.0, 1.0)
+        self._plots["loss"].setYRange(low, max(high, low + 1e-3), padding=0.05)
 
     def _colors(self) -> dict[str, str]:
         is_dark = self.palette().color(QPalette.ColorRole.Window).lightness() < 128
