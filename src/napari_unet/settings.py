@@ -63,6 +63,20 @@ class AugmentationSettings(Settings):
     noise: float = Field(
         0.1, ge=0, le=2, title="Noise", description="Largest noise, in standard deviations of the image."
     )
+    gamma: float = Field(
+        0.0,
+        ge=0,
+        le=3,
+        title="Gamma",
+        description="Largest change of the grey curve: exponents from 1 / (1 + gamma) to 1 + gamma.",
+    )
+    blur: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        title="Blur",
+        description="Largest Gaussian blur: its standard deviation, in pixels.",
+    )
 
 
 class ComputeSettings(Settings):

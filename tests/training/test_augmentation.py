@@ -5,13 +5,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 
 from napari_unet.settings import AugmentationSettings
-from napari_unet.training.augmentation import Augmentation, centre_crop
+from napari_unet.training.augmentation import Augmentation, blurred, centre_crop
 
 CPU = torch.device("cpu")
-STILL = {"brightness": 0, "contrast": 0, "noise": 0}
+STILL = {"brightness": 0, "contrast": 0, "noise": 0, "gamma": 0, "blur": 0}
 PLAIN = AugmentationSettings(flips=False, turns=False, rotation=0, scale=0, elastic=0, **STILL)
 
 
@@ -84,6 +85,36 @@ def test_intensities_stay_within_what_was_asked(brightness, contrast, noise, see
     images = torch.ones(4, 2, 8, 8)
     moved, _ = Augmentation(options, CPU, seed)(images, torch.zeros(4, 8, 8), (8, 8))
     assert (moved - 1).abs().max() <= brightness + contrast + 6 * noise + 1e-5
+
+
+def test_gamma_bends_the_grey_curve_between_its_ends():
+    options = PLAIN.model_copy(update={"gamma": 1.0})
+    ramp = torch.linspace(-2, 3, 64).view(1, 1, 8, 8).repeat(6, 2, 1, 1)
+    moved, _ = Augmentation(options, CPU, 3)(ramp, torch.zeros(6, 8, 8), (8, 8))
+    values = moved.flatten(2)
+    torch.testing.assert_close(values[..., 0], torch.full((6, 2), -2.0))
+    torch.testing.assert_close(values[..., -1], torch.full((6, 2), 3.0))
+    assert (values.diff(dim=2) > 0).all()
+    middle = (values[:, 0, 32] + 2) / 5
+    exponents = middle.log() / torch.tensor(32 / 63).log()
+    assert ((exponents >= 0.5) & (exponents <= 2)).all()
+    assert exponents.std() > 0.1
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 40, 30), (3, 1, 4, 40, 30)])
+def test_blur_is_gaussian(shape):
+    images = torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    sigma = torch.tensor([0.0, 0.8, 2.0])
+    result = blurred(images, sigma)
+    torch.testing.assert_close(result[0], images[0])
+    for image, other, width in zip(images[1:], result[1:], (0.8, 2.0), strict=True):
+        axes = (0,) * (image.ndim - 2)
+        expected = gaussian_filter(image.numpy(), (*axes, width, width), mode="mirror", radius=(*axes, 6, 6))
+        np.testing.assert_allclose(other.numpy(), expected, atol=1e-6)
+
+
+def test_blur_of_an_image_smaller_than_its_kernel():
+    assert torch.isfinite(blurred(torch.rand(1, 1, 3, 1), torch.tensor([5.0]))).all()
 
 
 def test_the_same_seed_repeats_it():

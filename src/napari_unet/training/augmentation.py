@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, cos, pi, radians, sin
+from math import ceil, cos, log1p, pi, radians, sin
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,8 @@ class Augmentation:
 
     Flips, 90° turns, rotation, scale and elastic deformation make one sampling grid, so every pixel is interpolated
     once: bilinear for the image, nearest for the labels. Rotation and turns are in the YX plane, flips and scale
-    along every spatial axis. Brightness, contrast and noise follow, in standard deviations of the normalised image.
+    along every spatial axis. Gamma, blur, contrast, brightness and noise follow, in this order; the last two in
+    standard deviations of the normalised image.
 
     Parameters
     ----------
@@ -117,6 +118,10 @@ class Augmentation:
     def _intensities(self, images: Tensor) -> Tensor:
         options, n = self.settings, len(images)
         per_patch = (n,) + (1,) * (images.ndim - 1)
+        if options.gamma:
+            images = self._bend(images)
+        if options.blur:
+            images = blurred(images, self._uniform(n, 0, options.blur))
         contrast = 1 + self._uniform(n, -options.contrast, options.contrast)
         brightness = self._uniform(n, -options.brightness, options.brightness)
         images = images * contrast.view(per_patch).to(self.device) + brightness.view(per_patch).to(
@@ -127,6 +132,45 @@ class Augmentation:
             noise = torch.randn(images.shape, generator=self._noise, device=self.device)
             images = torch.addcmul(images, noise, strength)
         return images
+
+    def _bend(self, images: Tensor) -> Tensor:
+        """Raise every channel of every patch, between its own darkest and brightest value, to a random power."""
+        span = log1p(self.settings.gamma)
+        exponent = self._uniform(len(images), -span, span).exp().to(self.device)
+        axes = tuple(range(2, images.ndim))
+        low = images.amin(axes, keepdim=True)
+        height = (images.amax(axes, keepdim=True) - low).clamp(min=1e-6)
+        exponent = exponent.view(-1, *[1] * (images.ndim - 1))
+        return ((images - low) / height).pow(exponent) * height + low
+
+
+def blurred(images: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian blur along Y and X, of another width for each image.
+
+    Parameters
+    ----------
+    images : Tensor of float, (N, C, ..., Y, X)
+    sigma : Tensor of float, (N,)
+        Standard deviations in pixels; 0 leaves the image as it is.
+
+    Returns
+    -------
+    Tensor, as ``images``
+        Mirrored at the borders. The kernel ends at three of the largest standard deviations.
+    """
+    radius = min(ceil(3 * float(sigma.max())), *(n - 1 for n in images.shape[-2:]))
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    kernels = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3).view(-1, 1)) ** 2)
+    kernels = (kernels / kernels.sum(1, keepdim=True)).to(images)
+    n, (height, width) = len(images), images.shape[-2:]
+    # One group per image: all its channels and slices are rows of a batch that share its kernel.
+    stack = images.reshape(n, -1, height, width).transpose(0, 1)
+    for kernel, padding in (
+        (kernels.view(n, 1, -1, 1), (0, 0, radius, radius)),
+        (kernels.view(n, 1, 1, -1), (radius, radius, 0, 0)),
+    ):
+        stack = F.conv2d(F.pad(stack, padding, mode="reflect"), kernel, groups=n)
+    return stack.transpose(0, 1).reshape(images.shape)
 
 
 def centre_crop(batch: Tensor, size: tuple[int, ...]) -> Tensor:
