@@ -16,6 +16,7 @@ from napari_unet.labels import AnnotationKind
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Norm = Literal["batch", "group", "instance"]
+LossName = Literal["cross-entropy+dice", "cross-entropy", "focal", "focal+dice", "dice"]
 
 _ADVANCED: dict[str, Any] = {"advanced": True}
 
@@ -180,6 +181,29 @@ class TrainSettings(ComputeSettings):
     )
     learning_rate: float | None = Field(
         None, gt=0, le=1, title="Learning rate", description="Largest step size.", json_schema_extra=_ADVANCED
+    )
+    loss: LossName = Field(
+        "cross-entropy+dice",
+        title="Loss",
+        description="What training makes small. Dice follows the overlap of each class, cross-entropy every pixel; "
+        "focal is a cross-entropy that dwells on difficult pixels. A sum counts half and half.",
+        json_schema_extra=_ADVANCED,
+    )
+    class_weights: bool = Field(
+        False,
+        title="Balance classes",
+        description="Count the pixels of a rare class for more, so that all classes have the same say in "
+        "cross-entropy and focal loss.",
+        json_schema_extra=_ADVANCED,
+    )
+    border_weight: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        title="Border weight",
+        description="How much more the pixels between objects that nearly touch count, so that they are kept apart; "
+        "10 in the U-Net paper, in units of the weight of other pixels. 0: no more than others.",
+        json_schema_extra=_ADVANCED,
     )
     validation_fraction: float = Field(
         0.2,
