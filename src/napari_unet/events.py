@@ -124,6 +124,41 @@ class PredictedRegion(Event):
     probabilities: NDArray[np.float16] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RateFound(Event):
+    """Which learning rate suits, and the curve that says so.
+
+    Attributes
+    ----------
+    suggestion : float or None
+        For the largest learning rate of a training, to two digits; ``None`` where none stands out.
+    reason : str
+        Why this one, or why none, as a sentence.
+    learning_rates, losses, smoothed : ndarray of float64, (n,)
+        The rates tried, rising; the training loss at each, and the same without the noise of single batches.
+    diverged : bool
+        Whether the search ended because the loss had risen far above its lowest.
+    """
+
+    suggestion: float | None
+    reason: str
+    learning_rates: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    smoothed: NDArray[np.float64]
+    diverged: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as what JSON can hold."""
+        return {
+            "suggestion": self.suggestion,
+            "reason": self.reason,
+            "diverged": self.diverged,
+            "learning_rates": [float(f"{rate:.4g}") for rate in self.learning_rates],
+            "losses": self.losses.round(6).tolist(),
+            "smoothed": self.smoothed.round(6).tolist(),
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Finished(Event):
     """The job is done. ``stopped`` if the user stopped it (what was reached is kept)."""

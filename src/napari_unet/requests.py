@@ -37,6 +37,31 @@ class TrainingRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class RateSearchRequest:
+    """Find a learning rate for a training; no model is written.
+
+    Attributes
+    ----------
+    images : tuple of AnnotatedImage
+        What would be learnt from.
+    annotation : Annotation
+        What the labels mean.
+    settings : TrainSettings
+        How training would go; its learning rate is not used.
+    start_from : Path, optional
+        The model that would be fine-tuned; it is only read.
+    tries : int, optional
+        How many rates are tried, one step each; by default as many as the time of a search allows.
+    """
+
+    images: tuple[AnnotatedImage, ...]
+    annotation: Annotation
+    settings: TrainSettings
+    start_from: Path | None = None
+    tries: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class PredictionRequest:
     """Predict images with a saved model.
 
@@ -65,4 +90,4 @@ class ProbeRequest:
     device: Device = "auto"
 
 
-Request = TrainingRequest | PredictionRequest | ProbeRequest
+Request = TrainingRequest | RateSearchRequest | PredictionRequest | ProbeRequest

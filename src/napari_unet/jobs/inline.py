@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_unet.errors import OutOfMemoryError, StorageError, UNetError
 from napari_unet.events import Event, Failed, Finished
-from napari_unet.requests import PredictionRequest, ProbeRequest, TrainingRequest
+from napari_unet.requests import PredictionRequest, ProbeRequest, RateSearchRequest, TrainingRequest
 
 Runner = Callable[[Any, Callable[[], bool]], Iterator[Event]]
 """A generator of events from a request and a function that says whether to stop."""
@@ -18,6 +18,7 @@ Runner = Callable[[Any, Callable[[], bool]], Iterator[Event]]
 # By name, so that looking a runner up is what loads torch, and importing this module is not.
 _RUNNERS: dict[type, str] = {
     TrainingRequest: "napari_unet.training.fit:fit",
+    RateSearchRequest: "napari_unet.training.rate_finder:find_rate",
     PredictionRequest: "napari_unet.inference:predict",
     ProbeRequest: "napari_unet.jobs.inline:_probe",
 }

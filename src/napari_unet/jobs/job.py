@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from napari_unet.events import Event, Failed, Finished, ModelSaved
-from napari_unet.requests import PredictionRequest, ProbeRequest, TrainingRequest
+from napari_unet.requests import PredictionRequest, ProbeRequest, RateSearchRequest, TrainingRequest
 
 _ACTIVITIES = {
     TrainingRequest: "Training",
+    RateSearchRequest: "The search for a learning rate",
     PredictionRequest: "Segmentation",
     ProbeRequest: "The device test",
 }

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator
 import torch
 
 from napari_unet.device import choose_device, choose_precision, choose_threads
-from napari_unet.events import Event, Notice, Started, ValidationRegions
-from napari_unet.images import IntensityStatistics
-from napari_unet.nets import UNet, init_weights
+from napari_unet.events import Event, Started, ValidationRegions
+from napari_unet.nets import UNet
 from napari_unet.requests import TrainingRequest
-from napari_unet.settings import NetworkSettings
 from napari_unet.training.augmentation import Augmentation
 from napari_unet.training.batches import Batches
 from napari_unet.training.held_out import HeldOut
 from napari_unet.training.loop import Loop
 from napari_unet.training.optimisation import Optimisation, torch_threads
 from napari_unet.training.patches import PatchReader, PatchSampler
-from napari_unet.training.preparation import Preparation, prepare
+from napari_unet.training.preparation import prepare, starting_network
 from napari_unet.training.recording import Recorder
 from napari_unet.training.schedule import Schedule
 from napari_unet.training.sizing import choose_plan
@@ -77,11 +75,13 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
         split = preparation.split
         yield ValidationRegions(split.regions, split.honest, split.reason)
         torch.manual_seed(request.settings.seed)
-        network, notice = _network(plan.network, preparation, request)
+        network, notice = starting_network(plan.network, preparation, request.annotation)
         if notice is not None:
             yield notice
         optimisation = Optimisation(network, request.settings.recipe, plan.learning_rate, device, precision)
-        reader = PatchReader(request.images, _only_used(preparation), request.annotation, plan.network.ndim)
+        reader = PatchReader(
+            request.images, preparation.used_statistics, request.annotation, plan.network.ndim
+        )
         sampler = PatchSampler(
             reader,
             request.images,
@@ -98,28 +98,3 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
                 request, schedule, optimisation, batches, held_out, recorder, plan.learning_rate, stop
             )
             yield from loop.events()
-
-
-def _network(
-    settings: NetworkSettings, preparation: Preparation, request: TrainingRequest
-) -> tuple[UNet, Notice | None]:
-    """A fresh network, or the parent's; with other classes its output layer is new."""
-    network = UNet.from_settings(settings)
-    init_weights(network)
-    if preparation.parent is None:
-        return network, None
-    weights = preparation.parent.network.state_dict()
-    if preparation.parent.record.annotation.values == request.annotation.values:
-        network.load_state_dict(weights)
-        return network, None
-    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("outc.")}
-    network.load_state_dict(kept, strict=False)
-    return network, Notice(
-        "The classes differ from those of the model to start from: "
-        "its output layer starts anew, the rest is kept."
-    )
-
-
-def _only_used(preparation: Preparation) -> list[IntensityStatistics]:
-    first = next(s for s in preparation.statistics if s is not None)
-    return [s if s is not None else first for s in preparation.statistics]

@@ -9,8 +9,11 @@ from pathlib import Path
 from napari_unet.errors import InputError, ShapeMismatchError, StorageError
 from napari_unet.events import Notice
 from napari_unet.images import AnnotatedImage, IntensityStatistics, Normalisation, image_hash
+from napari_unet.labels import Annotation
 from napari_unet.models.files import Model, load_model, model_hash
-from napari_unet.requests import TrainingRequest
+from napari_unet.nets import UNet, init_weights
+from napari_unet.requests import RateSearchRequest, TrainingRequest
+from napari_unet.settings import NetworkSettings
 from napari_unet.training.coverage import Plane, annotated_planes
 from napari_unet.training.split import Split, plan_validation
 
@@ -59,8 +62,14 @@ class Preparation:
         """Channels of every image."""
         return self.images[0].image.n_channels
 
+    @property
+    def used_statistics(self) -> list[IntensityStatistics]:
+        """Per image; any of the others' where nothing is annotated, and so nothing will be read."""
+        first = next(s for s in self.statistics if s is not None)
+        return [s if s is not None else first for s in self.statistics]
 
-def prepare(request: TrainingRequest) -> Preparation:
+
+def prepare(request: TrainingRequest | RateSearchRequest) -> Preparation:
     """Check a request and settle what will be trained on.
 
     Raises
@@ -74,7 +83,8 @@ def prepare(request: TrainingRequest) -> Preparation:
     StorageError
         If the output cannot be written.
     """
-    check_writable(request.output)
+    if isinstance(request, TrainingRequest):
+        check_writable(request.output)
     if not request.images:
         raise InputError("There is no image to train on.", "Give at least one image with labels.")
     _check_channels(request.images)
@@ -107,6 +117,45 @@ def prepare(request: TrainingRequest) -> Preparation:
     notices = _intensity_notices(request.images, statistics)
     return Preparation(
         request.images, planes, normalisation, statistics, hashes, split, parent, parents, notices
+    )
+
+
+def starting_network(
+    settings: NetworkSettings, preparation: Preparation, annotation: Annotation
+) -> tuple[UNet, Notice | None]:
+    """A fresh network, or a copy of the parent's; with other classes its output layer is new.
+
+    Random numbers are torch's own, from where they stand.
+
+    Parameters
+    ----------
+    settings : NetworkSettings
+        What to build.
+    preparation : Preparation
+        Holds the parent.
+    annotation : Annotation
+        The classes.
+
+    Returns
+    -------
+    UNet
+        On the CPU.
+    Notice or None
+        What the user should know.
+    """
+    network = UNet.from_settings(settings)
+    init_weights(network)
+    if preparation.parent is None:
+        return network, None
+    weights = preparation.parent.network.state_dict()
+    if preparation.parent.record.annotation.values == annotation.values:
+        network.load_state_dict(weights)
+        return network, None
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("outc.")}
+    network.load_state_dict(kept, strict=False)
+    return network, Notice(
+        "The classes differ from those of the model to start from: "
+        "its output layer starts anew, the rest is kept."
     )
 
 

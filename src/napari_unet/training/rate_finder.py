@@ -1,0 +1,304 @@
+"""Find a learning rate: a short training whose rate rises from step to step, and what its loss tells.
+
+Nothing is read or written but what the request names, and no model is saved: the network in here is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from time import monotonic
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_unet.device import (
+    choose_device,
+    choose_precision,
+    choose_threads,
+    is_out_of_memory,
+    release_memory,
+)
+from napari_unet.errors import InputError, OutOfMemoryError
+from napari_unet.events import Event, Finished, Notice, Progress, RateFound, Started, TrainingStep
+from napari_unet.requests import RateSearchRequest
+from napari_unet.training.augmentation import Augmentation
+from napari_unet.training.batches import Batches
+from napari_unet.training.optimisation import Optimisation, torch_threads
+from napari_unet.training.patches import PatchReader, PatchSampler
+from napari_unet.training.preparation import prepare, starting_network
+from napari_unet.training.sizing import choose_plan
+
+LOWEST, HIGHEST = 1e-6, 1.0
+"""Learning rates between which is searched."""
+
+SECONDS = 20.0
+"""Time for a search's steps; what comes before them takes a few seconds more."""
+
+MOST_TRIES, FEWEST_TRIES = 100, 25
+"""Rates tried, one step each: as many as fit into the time, but not fewer than make a curve."""
+
+WARM_UP_STEPS = 3
+"""Steps at the lowest rate that come first: they leave the weights about as they are, and tell how long one takes."""
+
+DIVERGED = 2.0
+"""The search ends where the running mean of the loss is so many times its lowest, and higher than where it began."""
+
+RUNNING = 8
+"""Losses that this running mean remembers."""
+
+SMOOTHING = 0.25
+"""Standard deviation of the Gaussian that smooths the curve, in decades of the learning rate."""
+
+LEAST_FALL = 0.05
+"""The loss must fall by this fraction of its value at the lowest rates for a suggestion, and by more than noise."""
+
+FEWEST_POINTS = 10
+"""Losses that a suggestion needs."""
+
+
+def find_rate(request: RateSearchRequest, stop: Callable[[], bool]) -> Iterator[Event]:
+    """Raise the learning rate exponentially from 1e-6 to 1, one step each, and watch the loss (Smith 2017).
+
+    L. N. Smith, Cyclical Learning Rates for Training Neural Networks, WACV 2017, section 3.3. Patches, augmentation,
+    loss and optimiser are those of a training; held-out pixels stay held out.
+
+    Parameters
+    ----------
+    request : RateSearchRequest
+        What would be trained, and how.
+    stop : callable
+        Asked before every step. Once it returns True the search ends without a suggestion.
+
+    Yields
+    ------
+    Event
+        ``Started``, ``Notice``, then ``TrainingStep`` and ``Progress`` for every rate, ``RateFound``, and ``Finished``.
+
+    Raises
+    ------
+    InputError, AnnotationError
+        If the request cannot be trained on, or its recipe has a learning rate of its own.
+    ModelFileError, DeviceError, OutOfMemoryError
+        If the model to start from or the device fails.
+    """
+    settings = request.settings
+    if settings.recipe == "classic":
+        raise InputError(
+            "The classic recipe has a learning rate of its own, 1e-4.",
+            "Choose the default recipe to train with another one.",
+        )
+    if request.tries is not None and request.tries < FEWEST_POINTS:
+        raise InputError(
+            f"{request.tries} learning rates are too few for a curve.", f"Try at least {FEWEST_POINTS}."
+        )
+    threads = choose_threads(settings.threads)
+    with ExitStack() as stack:
+        stack.enter_context(torch_threads(threads))
+        preparation = prepare(request)
+        device = choose_device(settings.device)
+        precision = choose_precision(device, settings.precision)
+        parent = preparation.parent
+        plan = choose_plan(
+            settings,
+            preparation.planes,
+            preparation.n_channels,
+            len(request.annotation.classes),
+            device,
+            parent.record.network if parent is not None else None,
+        )
+        facts = plan.to_dict() | {"threads": threads, "precision": str(precision).removeprefix("torch.")}
+        del facts["learning_rate"]  # it is what is looked for
+        yield Started(device.type, facts)
+        yield from preparation.notices
+        with torch.random.fork_rng(devices=[]):  # a script's own random numbers go on as if nothing had been
+            torch.manual_seed(settings.seed)
+            network, notice = starting_network(plan.network, preparation, request.annotation)
+        if notice is not None:
+            yield notice
+        optimisation = Optimisation(network, settings.recipe, LOWEST, device, precision)
+        reader = PatchReader(
+            request.images, preparation.used_statistics, request.annotation, plan.network.ndim
+        )
+        sampler = PatchSampler(
+            reader,
+            request.images,
+            request.annotation,
+            preparation.planes,
+            preparation.split.excluded,
+            settings.seed,
+        )
+        augmentation = Augmentation(settings.augmentation, device, settings.seed)
+        batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device)
+        search = _Search(optimisation, stack.enter_context(batches), request.tries, stop)
+        yield from search.events()
+
+
+@dataclass
+class _Search:
+    """The steps of a search, and what they showed."""
+
+    optimisation: Optimisation
+    batches: Batches
+    tries: int | None
+    stop: Callable[[], bool]
+    rates: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def events(self) -> Iterator[Event]:
+        start = monotonic()
+        stopped, diverged = False, False
+        pace = float("inf")
+        for _ in range(WARM_UP_STEPS):
+            if stopped := self.stop():
+                break
+            began = monotonic()
+            yield from self._step(LOWEST)
+            pace = min(pace, monotonic() - began)
+        tries = self.tries or int(np.clip(SECONDS / pace, FEWEST_TRIES, MOST_TRIES))
+        began = monotonic()
+        watch = _Watch()
+        for rate in np.geomspace(LOWEST, HIGHEST, tries) if not stopped else ():
+            if stopped := self.stop():
+                break
+            loss = yield from self._step(float(rate))
+            if (
+                loss is None
+            ):  # nothing was changed by this step; that goes on only where weights have exploded
+                if diverged := self.optimisation.failed:
+                    break
+                continue
+            self.rates.append(float(rate))
+            self.losses.append(loss)
+            seconds = monotonic() - began
+            done = len(self.losses)
+            yield TrainingStep(done, monotonic() - start, loss, float(rate))
+            yield Progress(done / tries, seconds / done * (tries - done), f"learning rate {rate:.1e}")
+            if diverged := watch.has_diverged(loss):
+                break
+        found = judge(self.rates, self.losses, diverged=diverged, stopped=stopped)
+        yield Progress(1.0, 0.0, "stopped" if stopped else "done")
+        yield found
+        yield Finished(
+            stopped,
+            summary={
+                "suggestion": found.suggestion,
+                "steps": len(self.losses),
+                "seconds": round(monotonic() - start, 2),
+            },
+        )
+
+    def _step(self, rate: float) -> Generator[Event, None, float | None]:
+        """One step at ``rate``, in smaller batches if memory runs out; returns its loss, None if not finite."""
+        while True:
+            self.optimisation.set_learning_rate(rate)
+            try:
+                return self.optimisation.step(*self.batches.next())
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # outside of the except clause, which keeps tensors alive
+            yield self._halve()
+
+    def _halve(self) -> Notice:
+        batch = self.batches.batch_size
+        self.optimisation.optimizer.zero_grad(set_to_none=True)
+        release_memory(self.optimisation.device)
+        if batch == 1:
+            raise OutOfMemoryError(
+                "There is not enough memory to train on a single patch.",
+                "Choose a smaller patch or width under Advanced, or close other programs.",
+            )
+        self.batches.batch_size = batch // 2
+        return Notice(f"Memory is short: the search goes on with {batch // 2} patches per step.", "warning")
+
+
+class _Watch:
+    """Notices divergence while it happens, in a running mean over about eight losses."""
+
+    def __init__(self) -> None:
+        self._mean: float | None = None
+        self._first = self._lowest = float("inf")
+
+    def has_diverged(self, loss: float) -> bool:
+        """Take in the next loss; True once their mean is high above its lowest, and above where it began."""
+        if self._mean is None:
+            self._mean = self._first = loss
+        self._mean += (loss - self._mean) / RUNNING
+        self._lowest = min(self._lowest, self._mean)
+        return self._mean > max(DIVERGED * self._lowest, self._first)
+
+
+def judge(
+    learning_rates: Sequence[float], losses: Sequence[float], *, diverged: bool, stopped: bool
+) -> RateFound:
+    """Suggest the rate at which the smoothed loss falls steepest over the logarithm of the rate, before its lowest.
+
+    There a step at this rate gains most: below it, time is wasted; above it, every step gains less, until the steps
+    are so long that they destroy what was learnt. The rate of the lowest loss itself lies at the edge of that and
+    would be too high for the whole of a training. Smith (2017) takes the largest rate before the curve becomes
+    ragged, by eye; the steepest descent is what can be found without one, and is robust against the noise of
+    single batches because the Gaussian spreads every loss over half a decade. On the set by which the default rate of
+    4e-3 was chosen (docs/decisions/0002-default-recipe.md) it lies within a factor of two of that.
+
+    Parameters
+    ----------
+    learning_rates : sequence of float
+        Rising by equal factors.
+    losses : sequence of float
+        At these, finite.
+    diverged, stopped : bool
+        How the search ended.
+
+    Returns
+    -------
+    RateFound
+        Without a suggestion where the loss did not fall by more than its noise.
+    """
+    rates, measured = np.array(learning_rates, np.float64), np.array(losses, np.float64)
+    smoothed, noise = smooth(rates, measured)
+
+    def found(suggestion: float | None, reason: str) -> RateFound:
+        return RateFound(suggestion, reason, rates, measured, smoothed, diverged)
+
+    if stopped or len(rates) < FEWEST_POINTS:
+        return found(None, "The search ended before the loss had shown a rate that suits.")
+    before = measured[rates <= 10 * rates[0]].mean()
+    lowest = int(smoothed.argmin())
+    if before - smoothed[lowest] < max(LEAST_FALL * before, 4 * noise):
+        return found(
+            None,
+            "At no learning rate did the loss fall by more than its noise, so none stands out; leave it at auto.",
+        )
+    slope = np.gradient(smoothed, np.log10(rates))
+    steepest = rates[int(slope[: lowest + 1].argmin())]
+    return found(
+        float(f"{steepest:.1e}"),
+        f"The loss fell steepest at {steepest:.1e} and was lowest at {rates[lowest]:.1e}.",
+    )
+
+
+def smooth(
+    learning_rates: NDArray[np.float64], losses: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Gaussian mean over the neighbours on the logarithmic axis.
+
+    Centred, so that a fall stays where it was: a running mean over past losses would move it to higher rates.
+
+    Returns
+    -------
+    ndarray of float64, (n,)
+        The smoothed losses.
+    float
+        Standard deviation of the noise that is left in them.
+    """
+    if not len(losses):
+        return losses, 0.0
+    decades = np.log10(learning_rates)
+    weights = np.exp(-0.5 * ((decades[:, None] - decades) / SMOOTHING) ** 2)
+    weights /= weights.sum(1, keepdims=True)
+    smoothed: NDArray[np.float64] = weights @ losses
+    scatter = float(np.std(losses - smoothed))
+    return smoothed, scatter * float(np.sqrt((weights**2).sum(1).max()))
