@@ -10,13 +10,11 @@ from napari_unet.device import choose_device, choose_precision, choose_threads
 from napari_unet.events import Event, Started, ValidationRegions
 from napari_unet.nets import UNet
 from napari_unet.requests import TrainingRequest
-from napari_unet.training.augmentation import Augmentation
-from napari_unet.training.batches import Batches
+from napari_unet.training.assembly import assemble
 from napari_unet.training.held_out import HeldOut
 from napari_unet.training.loop import Loop
-from napari_unet.training.optimisation import Optimisation, torch_threads
-from napari_unet.training.patches import PatchReader, PatchSampler
-from napari_unet.training.preparation import prepare, starting_network
+from napari_unet.training.optimisation import torch_threads
+from napari_unet.training.preparation import prepare
 from napari_unet.training.recording import Recorder
 from napari_unet.training.schedule import Schedule
 from napari_unet.training.sizing import choose_plan
@@ -75,26 +73,20 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
         split = preparation.split
         yield ValidationRegions(split.regions, split.honest, split.reason)
         torch.manual_seed(request.settings.seed)
-        network, notice = starting_network(plan.network, preparation, request.annotation)
-        if notice is not None:
-            yield notice
-        optimisation = Optimisation(network, request.settings.recipe, plan.learning_rate, device, precision)
-        reader = PatchReader(
-            request.images, preparation.used_statistics, request.annotation, plan.network.ndim
-        )
-        sampler = PatchSampler(
-            reader,
-            request.images,
-            request.annotation,
-            preparation.planes,
-            split.excluded,
-            request.settings.seed,
-        )
-        held_out = HeldOut(reader, preparation.planes, split.regions)
+        parts = assemble(request, preparation, plan, device, precision)
+        if parts.notice is not None:
+            yield parts.notice
+        held_out = HeldOut(parts.reader, preparation.planes, split.regions)
         recorder = Recorder(request, preparation, UNet.from_settings(plan.network), facts)
-        augmentation = Augmentation(request.settings.augmentation, device, request.settings.seed)
-        with Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device) as batches:
+        with parts.batches as batches:
             loop = Loop(
-                request, schedule, optimisation, batches, held_out, recorder, plan.learning_rate, stop
+                request,
+                schedule,
+                parts.optimisation,
+                batches,
+                held_out,
+                recorder,
+                plan.learning_rate,
+                stop,
             )
             yield from loop.events()

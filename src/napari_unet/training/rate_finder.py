@@ -24,11 +24,10 @@ from napari_unet.device import (
 from napari_unet.errors import InputError, OutOfMemoryError
 from napari_unet.events import Event, Finished, Notice, Progress, RateFound, Started, TrainingStep
 from napari_unet.requests import RateSearchRequest
-from napari_unet.training.augmentation import Augmentation
+from napari_unet.training.assembly import assemble
 from napari_unet.training.batches import Batches
 from napari_unet.training.optimisation import Optimisation, torch_threads
-from napari_unet.training.patches import PatchReader, PatchSampler
-from napari_unet.training.preparation import prepare, starting_network
+from napari_unet.training.preparation import prepare
 from napari_unet.training.sizing import choose_plan
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -115,24 +114,11 @@ def find_rate(request: RateSearchRequest, stop: Callable[[], bool]) -> Iterator[
         yield from preparation.notices
         with torch.random.fork_rng(devices=[]):  # a script's own random numbers go on as if nothing had been
             torch.manual_seed(settings.seed)
-            network, notice = starting_network(plan.network, preparation, request.annotation)
-        if notice is not None:
-            yield notice
-        optimisation = Optimisation(network, settings.recipe, LOWEST, device, precision)
-        reader = PatchReader(
-            request.images, preparation.used_statistics, request.annotation, plan.network.ndim
-        )
-        sampler = PatchSampler(
-            reader,
-            request.images,
-            request.annotation,
-            preparation.planes,
-            preparation.split.excluded,
-            settings.seed,
-        )
-        augmentation = Augmentation(settings.augmentation, device, settings.seed)
-        batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device)
-        search = _Search(optimisation, stack.enter_context(batches), request.tries, stop)
+            parts = assemble(request, preparation, plan, device, precision)
+        if parts.notice is not None:
+            yield parts.notice
+        batches = stack.enter_context(parts.batches)
+        search = _Search(parts.optimisation, batches, request.tries, stop)
         yield from search.events()
 
 
