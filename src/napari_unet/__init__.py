@@ -15,7 +15,7 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 if TYPE_CHECKING:
-    from napari_unet.api import evaluate, fine_tune, load_model, predict, train
+    from napari_unet.api import evaluate, find_learning_rate, fine_tune, load_model, predict, train
     from napari_unet.models.files import Model, save_model
     from napari_unet.nets import UNet, init_weights
     from napari_unet.scores import calculate_metrics
@@ -31,6 +31,7 @@ _HOMES = {
     "UNet": "napari_unet.nets",
     "calculate_metrics": "napari_unet.scores",
     "evaluate": "napari_unet.api",
+    "find_learning_rate": "napari_unet.api",
     "fine_tune": "napari_unet.api",
     "init_weights": "napari_unet.nets",
     "load_model": "napari_unet.api",
@@ -49,6 +50,7 @@ __all__ = [
     "__version__",
     "calculate_metrics",
     "evaluate",
+    "find_learning_rate",
     "fine_tune",
     "init_weights",
     "load_model",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from napari_unet import errors
 from napari_unet.events import Event, Failed, Finished
-from napari_unet.requests import PredictionRequest, TrainingRequest
+from napari_unet.requests import PredictionRequest, RateSearchRequest, TrainingRequest
 from napari_unet.settings import Settings
 
 ProgressCallback = Callable[[Event], None]
@@ -25,7 +25,7 @@ def never() -> bool:
 
 
 def run_to_end(
-    request: TrainingRequest | PredictionRequest,
+    request: TrainingRequest | RateSearchRequest | PredictionRequest,
     progress: ProgressCallback | None,
     stop: StopCallback | None,
 ) -> Finished:

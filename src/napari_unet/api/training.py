@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_unet.api.inputs import ImageSource, LabelSource, annotated_images, find_annotation
+from napari_unet.api.examples import find_examples
+from napari_unet.api.inputs import ImageSource, LabelSource
 from napari_unet.api.running import ProgressCallback, StopCallback, merged, run_to_end
 from napari_unet.errors import AnnotationError, InputError, StorageError
 from napari_unet.events import Notice
 from napari_unet.labels import Annotation, AnnotationKind
-from napari_unet.models.header import read_record
 from napari_unet.requests import TrainingRequest
 from napari_unet.settings import TrainSettings
 
@@ -94,21 +94,16 @@ def train(
                 images, labels, output, settings=settings, start_from=parent, labels_are=labels_are,
                 annotation=annotation, axes=axes, progress=progress, stop=stop,
             )  # fmt: skip
-    parent_record = None if start_from is None else read_record(start_from)
-    pairs, said = annotated_images(images, labels, axes)
-    if annotation is None:
-        known = None if parent_record is None else parent_record.annotation
-        annotation, reason = find_annotation(pairs, labels_are or settings.labels_are, known)
-        said += (f"Labels are taken as {annotation.kind}: {reason}",) if reason else ()
+    examples = find_examples(images, labels, settings, start_from, labels_are, annotation, axes)
     request = TrainingRequest(
-        images=pairs,
-        annotation=annotation,
-        settings=settings.model_copy(update={"labels_are": annotation.kind}),
+        images=examples.pairs,
+        annotation=examples.annotation,
+        settings=settings.model_copy(update={"labels_are": examples.annotation.kind}),
         output=output,
         start_from=None if start_from is None else Path(start_from),
     )
     if progress is not None:
-        for sentence in said:
+        for sentence in examples.said:
             progress(Notice(sentence))
     finished = run_to_end(request, progress, stop)
     if finished.model_path is None:

@@ -41,7 +41,8 @@ def build_app() -> App:
         result_action="return_value",
     )
     for position, (verb, purpose) in enumerate(COMMANDS.items()):
-        app.command(f"napari_unet.cli.{verb}:{verb}", name=verb, help=purpose, sort_key=position)
+        function = verb.replace("-", "_")
+        app.command(f"napari_unet.cli.{function}:{function}", name=verb, help=purpose, sort_key=position)
     return app
 
 

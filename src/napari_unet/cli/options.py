@@ -16,6 +16,7 @@ from napari_unet.errors import InputError
 
 COMMANDS = {
     "train": "Train a U-Net on images and their labels.",
+    "find-rate": "Find a learning rate for a training.",
     "predict": "Segment images with a saved model.",
     "evaluate": "Score predictions against labels: Dice and IoU.",
     "info": "Show a saved model: blocks, parameters, classes, scores; follow one pixel.",
