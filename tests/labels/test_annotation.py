@@ -105,3 +105,17 @@ def test_json_round_trip() -> None:
 
 def _class(value: int) -> LabelClass:
     return LabelClass(value=value, name="x", color="#000000")
+
+
+def test_ignored_values_do_not_wrap_around_into_a_class() -> None:
+    annotation = default_annotation("masks", [1, 255])
+    labels = np.array([[-1, 0, 1, 127]], np.int8)  # 256 would be 0 in eight bits
+    assert to_class_indices(labels, annotation).tolist() == [[IGNORE, 0, 1, IGNORE]]
+
+
+def test_values_that_no_prediction_can_hold_are_no_classes() -> None:
+    with pytest.raises(AnnotationError, match="65536, too large"):
+        default_annotation("masks", [1, 65536])
+    assert default_annotation("objects", [2**62]).values == (0, 1)
+    with pytest.raises(ValidationError):
+        LabelClass(value=65536, name="a", color="#000000")

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from napari_unet.errors import ModelFileError, StorageError, TrainingDivergedError
 from napari_unet.images import Normalisation, read_image
 from napari_unet.labels import default_annotation
 from napari_unet.models.files import Model, load_model, model_hash, save_model
-from napari_unet.models.header import read_record
+from napari_unet.models.header import METADATA_KEY, read_record
 from napari_unet.models.record import ModelRecord
 from napari_unet.nets import UNet
 from napari_unet.settings import NetworkSettings
@@ -172,3 +173,42 @@ def test_the_record_can_be_read_while_the_file_is_rewritten(tmp_path: Path) -> N
         save_model(model(n_classes=4), path)
         assert len(reader.read()) > 0
     assert read_record(path).network.n_classes == 4
+
+
+@pytest.mark.parametrize(
+    "asked", [{"n_channels": 10**9}, {"n_channels": 10**30}, {"width": 512, "depth": 7}], ids=str
+)
+def test_a_record_cannot_ask_for_more_memory_than_the_file_holds(
+    tmp_path: Path, asked: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.safetensors"
+    saved = model()
+    network = saved.record.network.model_copy(update=asked)
+    save_model(Model(saved.network, saved.record.model_copy(update={"network": network})), path)
+    devices = []
+    build = UNet.from_settings
+    monkeypatch.setattr(
+        UNet, "from_settings", lambda s: (devices.append(torch.empty(0).device.type), build(s))[1]
+    )
+    with pytest.raises(ModelFileError, match="do not fit its network"):
+        load_model(path)
+    assert devices == ["meta"]
+
+
+def test_weights_that_are_no_numbers_are_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    saved = model()
+    tensors = saved.network.state_dict() | {"outc.conv.bias": torch.tensor([0.0, float("nan")])}
+    path.write_bytes(save(tensors, metadata={METADATA_KEY: saved.record.model_dump_json()}))
+    with pytest.raises(ModelFileError, match="no numbers"):
+        load_model(path)
+
+
+def test_weights_of_another_precision_become_float32_and_can_be_trained(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    saved = model()
+    path.write_bytes(
+        save(saved.network.double().state_dict(), metadata={METADATA_KEY: saved.record.model_dump_json()})
+    )
+    parameters = list(load_model(path).network.parameters())
+    assert all(p.dtype == torch.float32 and p.requires_grad and p.device.type == "cpu" for p in parameters)

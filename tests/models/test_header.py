@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from safetensors.numpy import save_file
 
 from napari_unet.errors import ModelFileError
@@ -135,3 +136,22 @@ def test_no_torch_is_loaded(model: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_header_or_record_nested_too_deeply_is_damaged(tmp_path: Path) -> None:
+    deep = tmp_path / "deep.safetensors"
+    header = b'{"a":' + b"[" * 200_000
+    deep.write_bytes(len(header).to_bytes(8, "little") + header)
+    record = write(tmp_path / "record.safetensors", {METADATA_KEY: "[" * 200_000})
+    for path in (deep, record):
+        with pytest.raises(ModelFileError, match="damaged"):
+            read_record(path)
+
+
+def test_classes_and_logits_must_agree_in_number() -> None:
+    with pytest.raises(ValidationError, match="3 classes, but the network gives 2 logits"):
+        ModelRecord(
+            network=NetworkSettings(n_channels=1, n_classes=2),
+            annotation=default_annotation("masks", [1, 2]),
+            normalisation=Normalisation(),
+        )

@@ -137,3 +137,10 @@ def test_what_cannot_be_compared_is_said():
     many = np.arange(400).reshape(20, 20)
     with pytest.raises(AnnotationError, match=r"400 different values.*objects"):
         compare(many, many, "masks")
+
+
+def test_a_value_beyond_63_bits_is_no_class_but_can_be_an_object() -> None:
+    labels = np.array([[0, 2**63]], np.uint64)
+    with pytest.raises(AnnotationError, match="too large for a class"):
+        compare(labels, labels, "masks")
+    assert compare(labels, labels, "objects").total.dice().tolist() == [1.0, 1.0]

@@ -23,12 +23,16 @@ CLASS_COLORS = (
 """Okabe and Ito (2008), distinguishable with every common colour blindness."""
 
 
+LARGEST_VALUE = 65535
+"""Predictions are label images of 16 bit at most."""
+
+
 class LabelClass(BaseModel):
     """One class: the value it is painted with, its name, and its colour as ``#rrggbb``."""
 
     model_config = ConfigDict(frozen=True)
 
-    value: int = Field(ge=0)
+    value: int = Field(ge=0, le=LARGEST_VALUE)
     name: str = Field(min_length=1)
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
 
@@ -77,7 +81,7 @@ def default_annotation(kind: AnnotationKind, values: Sequence[int]) -> Annotatio
     Raises
     ------
     AnnotationError
-        If nothing is labelled.
+        If nothing is labelled, or there are too many or too large values for classes.
     """
     painted = sorted({int(v) for v in values} - {0})
     if not painted:
@@ -88,6 +92,11 @@ def default_annotation(kind: AnnotationKind, values: Sequence[int]) -> Annotatio
         raise AnnotationError(
             f"The labels hold {len(painted)} different values, too many to be classes.",
             "If every value is one object, choose objects.",
+        )
+    elif painted[-1] > LARGEST_VALUE:
+        raise AnnotationError(
+            f"The labels hold the value {painted[-1]}, too large for a class.",
+            "Number the classes 1, 2, 3, …; if every value is one object, choose objects.",
         )
     names = {0: "background"} | ({1: "foreground"} if painted == [1] and kind != "scribbles" else {})
     wanted = painted if kind == "scribbles" else [0, *painted]
@@ -121,8 +130,9 @@ def to_class_indices(labels: NDArray[Any], annotation: Annotation) -> NDArray[np
             indices[labels < 0] = IGNORE
         return indices
     largest = max(annotation.values)
-    table = np.full(largest + 2, IGNORE, np.int16)
+    table = np.full(largest + 1, IGNORE, np.int16)
     for index, value in enumerate(annotation.values):
         table[value] = index
     inside = (labels >= 0) & (labels <= largest)
-    return table[np.where(inside, labels, largest + 1).astype(np.int64)]
+    # 0 fits every dtype: a number that does not would wrap around and turn into a class
+    return np.where(inside, table[np.where(inside, labels, 0).astype(np.intp)], np.int16(IGNORE))

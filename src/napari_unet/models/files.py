@@ -77,14 +77,25 @@ def load_model(path: Path | str) -> Model:
     path = Path(path)
     record = read_record(path)
     try:
-        tensors = load_file(path, device="cpu")
-        network = UNet.from_settings(record.network)
-        network.load_state_dict(tensors)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        # copies: the file must not stay mapped, Windows could not replace it
+        tensors = {
+            name: tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
+            for name, tensor in load_file(path, device="cpu").items()
+        }
+        # without memory of its own, so that a record cannot ask for more than the file holds
+        with torch.device("meta"):
+            network = UNet.from_settings(record.network)
+        network.load_state_dict(tensors, assign=True)
+    except (OSError, SafetensorError, RuntimeError, OverflowError, TypeError) as error:
         raise ModelFileError(
             f"The weights in {path.name} are damaged: they do not fit its network.",
             "Use another copy of the file.",
         ) from error
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ModelFileError(
+            f"{path.name} holds weights that are no numbers (NaN or infinite).",
+            "Use another copy, or train anew.",
+        )
     return Model(network.eval(), record)
 
 

@@ -11,8 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from napari_unet.errors import ForeignModelError, ModelFileError
 from napari_unet.models.record import FORMAT_VERSION, ModelRecord
 
@@ -51,7 +49,7 @@ def read_record(path: Path | str) -> ModelRecord:
                 f"{path.name} was written by a newer version of napari-unet.", "Update napari-unet to use it."
             )
         record = ModelRecord.model_validate(content)
-    except (ValueError, TypeError, KeyError, ValidationError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:  # pydantic's is a ValueError
         raise ModelFileError(
             f"The record of {path.name} is damaged: it does not describe a model.",
             "Use another copy of the file.",
@@ -88,7 +86,7 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
         header = json.loads(b"{" + rest)
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         return header, 8 + length + max(ends, default=0), size
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         raise ModelFileError(
             f"{path.name} is not a model file, or it is damaged.",
             "Choose a .safetensors file saved by napari-unet.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_unet.images import Normalisation
 from napari_unet.labels import Annotation
@@ -91,3 +91,10 @@ class ModelRecord(BaseModel):
         (), description="hashes of the models this was fine-tuned from, oldest first"
     )
     versions: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _classes_fit_the_network(self) -> ModelRecord:
+        n_classes, n_logits = len(self.annotation.classes), self.network.n_classes
+        if n_classes != n_logits and (n_classes, n_logits) != (2, 1):
+            raise ValueError(f"there are {n_classes} classes, but the network gives {n_logits} logits")
+        return self

@@ -204,11 +204,16 @@ def class_values(found: Iterable[int], kind: AnnotationKind) -> tuple[int, ...]:
     Raises
     ------
     AnnotationError
-        If there are none, or more than 256.
+        If there are none, more than 256, or one that 63 bits cannot hold.
     """
     values = {int(value) for value in found if value > 0} | ({0} if kind == "masks" else set())
     if not values:
         raise AnnotationError("Nothing is labelled.", "Choose labels that hold scribbles.")
+    if max(values) > np.iinfo(np.int64).max:
+        raise AnnotationError(
+            f"The value {max(values)} is too large for a class.",
+            "If every value is one object, say that the labels are objects.",
+        )
     if len(values) > MAX_CLASSES:
         raise AnnotationError(
             f"There are {len(values)} different values, too many to be classes.",
