@@ -191,3 +191,18 @@ def test_a_real_image_from_files(shared_data: Path, tmp_path: Path) -> None:
     model = train(folder / "images", folder / "labels", tmp_path / "m", labels_are="masks", steps=2, **TOY)
     assert model.record.annotation.values == (0, 1, 2)
     assert len(model.record.images) == 3
+
+
+def test_a_file_of_another_kind_is_not_replaced_by_a_model(tmp_path: Path) -> None:
+    image, mask = squares(0)
+    precious = tmp_path / "image.png"
+    precious.write_bytes(b"pixels")
+    with pytest.raises(StorageError, match="no model that could be replaced"):
+        train(image, mask, precious, labels_are="masks", steps=1, **TOY)
+    assert precious.read_bytes() == b"pixels"
+
+
+def test_tensors_are_taken_for_arrays(tmp_path: Path) -> None:
+    image, mask = (torch.from_numpy(array) for array in squares(0))
+    model = train(image.float(), mask, tmp_path / "m", labels_are="masks", steps=1, **TOY)
+    assert predict(model, image.bfloat16()).shape == tuple(image.shape)

@@ -88,3 +88,13 @@ def test_an_undefined_score_is_not_shown(capsys: pytest.CaptureFixture[str]) -> 
 )
 def test_time_left_is_said_as_people_do(seconds: float | None, text: str) -> None:
     assert report.time_left(seconds) == text
+
+
+def test_stopping_says_where_the_best_weights_are(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = report.Reporter("Training")
+    reporter(Finished(stopped=True, model_path="a.safetensors"))
+    reporter(Finished(stopped=True))
+    assert capsys.readouterr().err.splitlines() == [
+        "Training was stopped. The best weights so far are in a.safetensors.",
+        "Training was stopped.",
+    ]

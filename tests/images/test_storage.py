@@ -81,3 +81,9 @@ def test_colleagues_may_read_it_as_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     mode = stat.S_IMODE((tmp_path / "plain").stat().st_mode)
     assert stat.S_IMODE((tmp_path / "deep" / "a.bin").stat().st_mode) == mode
+
+
+def test_a_long_name_in_a_script_of_many_bytes_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("核" * 80 + ".tif")  # 244 bytes of 255
+    write_atomically(path, lambda file: file.write(b"a"))
+    assert path.read_bytes() == b"a"

@@ -197,3 +197,14 @@ def test_trace_says_what_does_not_fit() -> None:
         trace(network, torch.rand(1, 8, 8).numpy(), pixel=(8, 0))
     with pytest.raises(InputError, match="1 channel"):
         trace(network, torch.rand(3, 8, 8).numpy())
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 16, 16), (1, 16, 16), (1, 1, 4, 16, 16)])
+def test_other_channels_or_axes_are_said_in_words(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="takes 1 channel"):
+        UNet(1, 2, width=2, depth=1)(torch.zeros(shape))
+
+
+def test_a_whole_float_is_a_width() -> None:
+    network = UNet(1, 2, width=2.0, depth=1)  # type: ignore[arg-type]
+    assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 2, 8, 8)

@@ -180,6 +180,9 @@ def _annotated(image: ImageSource, labels: LabelSource, axes: str | None) -> Ann
 
 
 def _array(source: Any) -> ArrayLike:
+    if hasattr(source, "detach"):  # a torch tensor, whose types are not NumPy's
+        source = source.detach().cpu()
+        source = (source.float() if source.is_floating_point() else source).numpy()
     array = source if isinstance(source, ArrayLike) else np.asarray(source)
     if len(array.shape) < 2:
         raise InputError(f"An image needs at least two dimensions; this has the shape {tuple(array.shape)}.")

@@ -87,8 +87,9 @@ class Reporter:
                 self._score = "" if dice != dice else f"validation Dice {dice:.3f}"
             case Progress():
                 self._show(event)
-            case Finished(stopped=True):
-                self.say(f"{self._task} was stopped.")
+            case Finished(stopped=True, model_path=path):
+                kept = f" The best weights so far are in {path}." if path else ""
+                self.say(f"{self._task} was stopped.{kept}")
             case _:
                 pass
 

@@ -33,8 +33,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # part of the name only: names may have 255 bytes, of which a letter takes up to four
         descriptor, temporary = tempfile.mkstemp(
-            prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent
+            prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent
         )
         os.close(descriptor)
         with open(temporary, "wb") as file:  # by name: tifffile asks for it

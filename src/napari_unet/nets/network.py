@@ -70,6 +70,8 @@ class UNet(nn.Module):
         except ValidationError as error:
             wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
             raise InputError(f"There is no such network ({wrong}).") from error
+        n_channels, n_classes = self.settings.n_channels, self.settings.n_classes  # as checked: 64.0 is 64
+        width, depth = self.settings.width, self.settings.depth
         self.inc = DoubleConv(n_channels, width, ndim, padding, norm)
         for level in range(1, depth + 1):
             channels = width * 2**level
@@ -100,8 +102,16 @@ class UNet(nn.Module):
         Raises
         ------
         InputError
-            If the network is unpadded and the size does not stay even at every pooling.
+            If the image has other channels or axes, or the network is unpadded and the size does not stay even
+            at every pooling.
         """
+        settings = self.settings
+        if image.ndim != 2 + settings.ndim or image.shape[1] != settings.n_channels:
+            raise InputError(
+                f"The network takes {settings.n_channels} channel(s) and {settings.ndim} spatial axes; the image "
+                f"has the shape {tuple(image.shape)}.",
+                "Give images, channels, then the spatial axes.",
+            )
         self._check_size(image.shape[2:])
         features = self.inc(image)
         skips = []

@@ -6,11 +6,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_unet.errors import InputError, ShapeMismatchError, StorageError
+from napari_unet.errors import InputError, ModelFileError, ShapeMismatchError, StorageError
 from napari_unet.events import Notice
 from napari_unet.images import AnnotatedImage, IntensityStatistics, Normalisation, image_hash
 from napari_unet.labels import Annotation
 from napari_unet.models.files import Model, load_model, model_hash
+from napari_unet.models.header import read_record
 from napari_unet.nets import UNet, init_weights
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import NetworkSettings
@@ -165,8 +166,16 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     StorageError
-        If not.
+        If not, or if there is a file of another kind, an image for example, that would be lost.
     """
+    if path.exists():
+        try:
+            read_record(path)
+        except ModelFileError as error:
+            raise StorageError(
+                f"{path} exists and is no model that could be replaced.",
+                "Choose another name, or delete it first.",
+            ) from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
