@@ -20,7 +20,7 @@ from benchmarks.accuracy.lines import (
     read_lines,
     versions,
 )
-from benchmarks.accuracy.recipes import RECIPES
+from benchmarks.accuracy.recipes import ABLATION_SETS, RECIPES, VARIANTS
 from benchmarks.accuracy.scoring import score_folder
 from benchmarks.accuracy.sets import SETS, BenchmarkSet
 from benchmarks.accuracy.task import ROOT, Task, run_task
@@ -84,12 +84,13 @@ def measure(wanted: Line, measured: BenchmarkSet, data: Path) -> Line:
 
 def _wanted(options: argparse.Namespace) -> Iterator[Line]:
     """Keys of all measurements, shortest budgets first; the commit is looked up when a key is reached."""
+    usual = [name for name in RECIPES if name not in VARIANTS]
     wanted = [
         (minutes, seed, recipe, name)
-        for recipe in options.recipes
+        for recipe in options.recipes or (VARIANTS if options.ablation else usual)
         for minutes in options.minutes or RECIPES[recipe].minutes
         for seed in options.seed
-        for name in options.sets
+        for name in options.sets or (ABLATION_SETS if options.ablation else SETS)
     ]
     for minutes, seed, recipe, name in sorted(wanted, key=lambda one: one[:2]):
         yield {
@@ -118,8 +119,9 @@ def _sources(recipe: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--sets", nargs="+", choices=SETS, help="all unless given")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, help="all but the ablation")
+    parser.add_argument("--ablation", action="store_true", help="one thing changed each, on two sets")
     parser.add_argument("--minutes", nargs="+", type=float, help="budgets, instead of each recipe's own")
     parser.add_argument("--seed", nargs="+", type=int, default=[0])
     parser.add_argument("--any-commit", action="store_true", help="skip what any commit has a line of")

@@ -27,7 +27,7 @@ Predictor = Callable[[Sequence[Path]], Sequence[np.ndarray]]
 class Task:
     """What a recipe gets: where to train, how long, with which random numbers.
 
-    ``minutes`` is a budget: recipes that need less stop earlier. ``variant`` is for the ablation.
+    ``minutes`` is a budget: recipes that need less stop earlier.
     """
 
     recipe: str
@@ -39,7 +39,6 @@ class Task:
     minutes: float
     seed: int
     output: str
-    variant: str = ""
 
     def pairs(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Read the training images, uint8 (Y, X) or (Y, X, C), and the class of every pixel, int64 (Y, X)."""

@@ -1,0 +1,50 @@
+"""Ours with one thing changed. What is no setting of the plugin is changed here, in this process only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.accuracy.recipes import VARIANTS, ours
+from benchmarks.accuracy.task import Predictor, Task
+
+prepare = ours.prepare
+
+
+def train(task: Task) -> tuple[Predictor, dict[str, Any]]:
+    """Train the variant; the process stays changed until the predictions are made."""
+    variant = VARIANTS[task.recipe]
+    if not variant.skips:
+        remove_skips()
+    return ours.train(task, **variant.settings)
+
+
+def remove_skips() -> None:
+    """Let every U-Net built from now on in this process go without skip connections.
+
+    The convolutions after an up-sampling see its features only and have weights for no others: parameters count
+    what is used. Code that does not go through the blocks' ``forward`` fails instead of computing something else.
+    """
+    from torch import Tensor
+    from torch.nn import functional as F
+
+    from napari_unet.nets import network
+    from napari_unet.nets.blocks import DoubleConv, UpSample
+
+    class WithoutSkip(UpSample):
+        def __init__(
+            self,
+            in_channels: int,
+            out_channels: int,
+            ndim: int = 2,
+            padding: Any = "same",
+            norm: Any = "batch",
+        ) -> None:
+            super().__init__(in_channels, out_channels, ndim, padding, norm)
+            self.conv = DoubleConv(in_channels // 2, out_channels, ndim, padding, norm)
+
+        def forward(self, features: Tensor, skip: Tensor) -> Tensor:
+            features = self.up(features)
+            rows, columns = (skip.shape[axis] - features.shape[axis] for axis in (2, 3))
+            return self.conv(F.pad(features, [0, columns, 0, rows]))  # type: ignore[no-any-return]
+
+    network.UpSample = WithoutSkip  # type: ignore[misc]
