@@ -55,6 +55,7 @@ class SettingsForm(Container, Generic[S]):
         self._shown = model()
         self.fields: dict[str, ValueWidget] = {}
         self._infos: dict[str, FieldInfo] = {}
+        self._rows: dict[str, QFormLayout] = {}
         layout = self.native.layout()
         layout.setContentsMargins(0, 0, 0, 0)
         basic_rows = _form_layout()
@@ -133,6 +134,12 @@ class SettingsForm(Container, Generic[S]):
                     if box.itemText(i).startswith(none):
                         box.setItemText(i, f"{none} ({value})" if value is not None else none)
 
+    def add_below(self, field: str, widget: QWidget) -> None:
+        """Put something of the dock's own below a field, over the whole width."""
+        rows = self._rows[field]
+        row, _ = rows.getWidgetPosition(self.fields[field].native)
+        rows.insertRow(row + 1, widget)
+
     @property
     def problem(self) -> str:
         """Why the form cannot be used as it is; empty where it can."""
@@ -153,6 +160,7 @@ class SettingsForm(Container, Generic[S]):
     def _add_row(self, rows: QFormLayout, path: str, info: FieldInfo) -> None:
         widget = _field_widget(path, info)
         self.fields[path] = widget
+        self._rows[path] = rows
         self._infos[path] = info
         native = widget.native
         native.setToolTip(f"<qt>{info.description or ''}</qt>")

@@ -134,6 +134,7 @@ class TrainDock(QWidget):
         page.classes.edited.connect(self._on_classes)
         page.start.changed.connect(self._on_survey_used)
         page.form.changed.connect(self._on_settings)
+        page.rate.wanted.connect(lambda: page.find_rate(self._survey, self._annotation))
         page.output.changed.connect(self._check)
         page.output.changed.connect(self._save_later.start)
         page.device.changed.connect(self._check)

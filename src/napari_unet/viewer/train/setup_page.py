@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout
 from napari_unet.errors import UNetError
 from napari_unet.images import AnnotatedImage
 from napari_unet.labels import Annotation
+from napari_unet.requests import RateSearchRequest
 from napari_unet.settings import Device, TrainSettings
 from napari_unet.viewer.device_line import DeviceLine
 from napari_unet.viewer.fold import Fold
@@ -19,6 +20,7 @@ from napari_unet.viewer.train.classes import ClassTable
 from napari_unet.viewer.train.kind_box import KindBox
 from napari_unet.viewer.train.output import OutputRow
 from napari_unet.viewer.train.preflight import Choices, Preflight, examine
+from napari_unet.viewer.train.rate_finder import RateFinder
 from napari_unet.viewer.train.report_panel import ReportPanel
 from napari_unet.viewer.train.run import RunReport
 from napari_unet.viewer.train.source import SourceBox
@@ -36,7 +38,7 @@ class SetupPage(QScrollArea):
 
     Attributes
     ----------
-    source, kind, classes, start, form, output, device, report
+    source, kind, classes, start, form, rate, output, device, report
         The parts, from top to bottom.
     """
 
@@ -53,9 +55,16 @@ class SetupPage(QScrollArea):
         self.form = SettingsForm(
             TrainSettings, basic=["minutes"], name="train_settings", hidden=["labels_are"]
         )
+        self.rate = RateFinder()
+        self.form.add_below("learning_rate", self.rate)
+        field = self.form.fields["learning_rate"]
+        self.rate.chosen.connect(lambda rate: setattr(field, "value", rate))
+        self.setTabOrder(field.native, self.rate.button)
+        self.setTabOrder(self.rate.button, self.rate.use_button)
         self.output = OutputRow()
         self.device = DeviceLine(engine)
         self.report = ReportPanel()
+        self._engine = engine
         self._probed: Device | None = None
         self._scroll_later = QTimer(self)
         self._scroll_later.setSingleShot(True)
@@ -143,6 +152,29 @@ class SetupPage(QScrollArea):
             )
         )
 
+    def find_rate(self, survey: Survey | None, annotation: Annotation | None) -> None:
+        """Search for a learning rate for what would be trained now, or say why that cannot be.
+
+        Parameters
+        ----------
+        survey, annotation
+            As for :meth:`preflight`.
+        """
+        check, settings = self.preflight(survey, annotation), self.settings
+        if isinstance(settings, str) or not (check.is_ready or check.part == "output"):
+            self.rate.say(check.text, "warning")
+            return
+        if annotation is None:
+            self.rate.say("The labels are still being counted. Try again in a moment.", "warning")
+            return
+        try:
+            images, _ = self.source.read(snapshot=True)
+        except UNetError as error:
+            self.rate.say(str(error), "error")
+            return
+        request = RateSearchRequest(tuple(images), annotation, settings, self.start.path)
+        self.rate.start(self._engine.submit, request)
+
     def look_for_device(self, wanted: Device) -> None:
         """Find out what ``wanted`` means here, once for each choice."""
         if wanted != self._probed:
@@ -162,6 +194,8 @@ class SetupPage(QScrollArea):
 
     def draw(self, report: RunReport, *, shows_held_out: bool) -> None:
         """Show a run; what was chosen for it cannot be changed while it is under way."""
+        if report.is_running:
+            self.rate.stop()  # training does not wait for it
         self.choices.setEnabled(not report.is_running)
         self.device.setEnabled(not report.is_running)
         self.report.draw(report)
