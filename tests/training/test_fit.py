@@ -343,7 +343,8 @@ def test_out_of_memory_halves_the_batch_and_goes_on(output, monkeypatch):
     events = list(fit(ask(output, steps=3), never))
     assert [n.text.split(" with ")[1][0] for n in of_type(events, Notice)] == ["2", "1"]
     assert events[-1].summary["steps"] == 3
-    assert load_model(output).record.plan["batch_size"] == 1
+    plan = load_model(output).record.plan
+    assert (plan["batch_size"], plan["batches_per_step"]) == (1, 4)
 
     def full(self, images, classes):
         raise torch.OutOfMemoryError("CUDA out of memory")

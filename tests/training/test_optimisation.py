@@ -6,7 +6,7 @@ import torch
 from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet, init_weights
 from napari_unet.training.losses import CombinedLoss
-from napari_unet.training.optimisation import IN_A_ROW, Optimisation, torch_threads
+from napari_unet.training.optimisation import IN_A_ROW, MAX_NORM, Optimisation, torch_threads
 
 CPU = torch.device("cpu")
 
@@ -87,6 +87,66 @@ def test_falling_back_returns_to_good_weights_once():
     assert optimisation.step(images, classes) is not None
     with pytest.raises(TrainingDivergedError):
         optimisation.fall_back()
+
+
+def test_a_step_in_parts_is_the_step_of_the_whole_batch():
+    """Without norm layers, and with every pixel labelled."""
+    random = torch.Generator().manual_seed(1)
+    images = torch.randn(4, 1, 16, 16, generator=random)
+    classes = (images[:, 0] > 0).long()
+    made = []
+    for size in (4, 2, 1):
+        torch.manual_seed(0)
+        network = UNet(1, 2, width=2, depth=1, norm=None)
+        init_weights(network)
+        optimisation = Optimisation(network, "default", 1e-2, CPU, torch.float32, CombinedLoss())
+        optimisation.split(4 // size)
+        for _ in range(3):
+            before = weights(optimisation)
+            for i in range(0, 4, size):
+                assert all(torch.equal(a, b) for a, b in zip(before, weights(optimisation), strict=True))
+                loss = optimisation.step(images[i : i + size], classes[i : i + size])
+        made.append((loss, *weights(optimisation)))
+    for other in made[1:]:
+        for a, b in zip(made[0], other, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_bad_part_spoils_its_step_alone():
+    optimisation = make(precision=torch.float16)
+    images, classes = batch()
+    optimisation.split(2)
+    before = weights(optimisation)
+    scale = optimisation._scaler.get_scale()
+    assert optimisation.step(images * float("nan"), classes) is None
+    assert optimisation.step(images, classes) is None
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(optimisation), strict=True))
+    assert optimisation._scaler.get_scale() == scale / 2
+    optimisation.step(images, classes)
+    assert optimisation.step(images, classes) is not None
+    assert not all(torch.equal(a, b) for a, b in zip(before, weights(optimisation), strict=True))
+
+
+def test_splitting_drops_what_was_begun():
+    optimisation, other = make(), make()
+    images, classes = batch()
+    optimisation.split(2)
+    optimisation.step(images * 5, 1 - classes)
+    optimisation.split(1)
+    assert optimisation.step(images, classes) == pytest.approx(other.step(images, classes))
+    moved = torch.cat([(a - b).flatten() for a, b in zip(weights(optimisation), weights(other), strict=True)])
+    assert moved.abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(("recipe", "clipped"), [("default", True), ("classic", False)])
+def test_long_gradients_are_clipped_by_the_default_recipe(recipe, clipped, monkeypatch):
+    optimisation = make(recipe)
+    original = optimisation.criterion.forward
+    monkeypatch.setattr(optimisation.criterion, "forward", lambda *a: 1e4 * original(*a))
+    monkeypatch.setattr(optimisation.optimizer, "step", lambda: None)
+    optimisation.step(*batch())
+    norm = torch.cat([p.grad.flatten() for p in optimisation.network.parameters()]).norm()
+    assert (norm <= MAX_NORM * 1.001) == clipped
 
 
 def test_threads_are_set_back():

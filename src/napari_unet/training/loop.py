@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from time import monotonic
 
 import torch
@@ -71,6 +72,7 @@ class Loop:
         self.recorder = recorder
         self.learning_rate = learning_rate
         self.stop = stop
+        self.patches_per_step = batches.batch_size
         self.losses: list[float] = []  # since the last report
         self.losses_between: list[float] = []  # since the last validation
         self.last_report = self.last_save = monotonic()
@@ -132,13 +134,14 @@ class Loop:
         yield Finished(stopped, path, summary)
 
     def _step(self) -> Iterator[Event]:
-        """One step, in smaller batches if memory runs out."""
+        """One step, in several smaller batches if memory runs out."""
         optimisation, schedule = self.optimisation, self.schedule
         if optimisation.scheduler is None:
             optimisation.set_learning_rate(self.learning_rate * annealed(schedule.fraction))
         loss, full = None, False
         try:
-            loss = optimisation.step(*self.batches.next())
+            for _ in range(optimisation.parts):
+                loss = optimisation.step(*self.batches.next())
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -159,17 +162,23 @@ class Loop:
             )
 
     def _halve(self) -> Notice:
+        """Compute fewer patches at once, and take in more such batches per step, so that a step stays as good."""
         batch = self.batches.batch_size
-        self.optimisation.optimizer.zero_grad(set_to_none=True)
+        smaller = max(batch // 2, 1)
+        parts = ceil(self.patches_per_step / smaller)
+        self.optimisation.split(parts)
         release_memory(self.optimisation.device)
         if batch == 1:
             raise OutOfMemoryError(
                 "There is not enough memory to train on a single patch.",
                 "Choose a smaller patch or width under Advanced, or close other programs.",
             )
-        self.batches.batch_size = batch // 2
-        self.recorder.plan["batch_size"] = batch // 2
-        return Notice(f"Memory is short: training goes on with {batch // 2} patches per step.", "warning")
+        self.batches.batch_size = smaller
+        self.recorder.plan |= {"batch_size": smaller, "batches_per_step": parts}
+        return Notice(
+            f"Memory is short: training goes on with {smaller} patches at once, {parts} times per step.",
+            "warning",
+        )
 
     def _report(self, now: bool = False) -> Iterator[Event]:
         schedule = self.schedule

@@ -39,9 +39,13 @@ class Optimisation:
         Where to train.
     precision : torch.dtype
         Number format of activations: float32, bfloat16, or float16 with loss scaling.
+    criterion : Module, optional
+        Loss of the default recipe, if not :class:`~napari_unet.training.losses.CombinedLoss` with a pooled Dice.
 
     Attributes
     ----------
+    parts : int
+        Batches per step: gradients are their mean. Set by :meth:`split`.
     average : AveragedNetwork
         What is validated and saved.
     scheduler : ReduceLROnPlateau or None
@@ -49,18 +53,24 @@ class Optimisation:
     """
 
     def __init__(
-        self, network: UNet, recipe: str, learning_rate: float, device: torch.device, precision: torch.dtype
+        self,
+        network: UNet,
+        recipe: str,
+        learning_rate: float,
+        device: torch.device,
+        precision: torch.dtype,
+        criterion: nn.Module | None = None,
     ) -> None:
         self.device = device
         self.precision = precision
-        self.criterion: CombinedLoss
+        self.criterion: nn.Module
         self.optimizer: Optimizer
         self.scheduler: ReduceLROnPlateau | None = None
         if recipe == "classic":
             self.network, self.criterion, self.optimizer, self.scheduler = setup_training(network, device)
         else:
             self.network = network.to(device)
-            self.criterion = CombinedLoss(pooled=True)
+            self.criterion = (criterion or CombinedLoss(pooled=True)).to(device)
             fused = device.type in ("cpu", "cuda")
             self.optimizer = AdamW(self.network.parameters(), lr=learning_rate, fused=fused)
         self.network.to(memory_format=network.memory_format).train()  # type: ignore[call-overload]
@@ -69,6 +79,8 @@ class Optimisation:
         self._scaler = torch.amp.GradScaler(
             device.type, init_scale=2.0**10, enabled=precision == torch.float16
         )
+        self.parts = 1
+        self._losses: list[Tensor] = []  # of the parts taken in since the last step
         self._failures = 0
         self._fell_back = False
         self._good = self._copy_of_average()
@@ -89,20 +101,35 @@ class Optimisation:
             logits: Tensor = network(images)
         return logits
 
+    def split(self, parts: int) -> None:
+        """Take in ``parts`` batches per step from now on, for want of memory; what was begun is dropped."""
+        self.parts = parts
+        self._losses.clear()
+        self.optimizer.zero_grad(set_to_none=True)
+
     def step(self, images: Tensor, classes: Tensor) -> float | None:
-        """Make one step.
+        """Take in one batch; the last of :attr:`parts` makes the step.
+
+        Without norm layers that see the whole batch, and with a loss that is a mean over equally labelled patches, a
+        step in parts is the step of all patches at once. Batch norm and a pooled Dice see each part by itself.
 
         Returns
         -------
         float or None
-            The loss; ``None`` if it or its gradient was not finite, so that nothing was changed.
+            The mean loss of the parts so far; ``None`` if it or its gradient was not finite, so that nothing was
+            changed.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        if not self._losses:
+            self.optimizer.zero_grad(set_to_none=True)
         loss = self.criterion(self.forward(self.network, images), classes)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(loss / self.parts).backward()
+        self._losses.append(loss.detach())
+        value = float(torch.stack(self._losses).mean())
+        if len(self._losses) < self.parts:
+            return value if isfinite(value) else None
+        self._losses.clear()
         self._scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self._clip)
-        value = float(loss.detach())
         if not (isfinite(value) and isfinite(float(norm))):
             self._failures += 1
             self._scaler.update()  # lowers the scale
