@@ -10,8 +10,9 @@ from napari_unet.events import Notice
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.training.augmentation import Augmentation
 from napari_unet.training.batches import Batches
+from napari_unet.training.objective import choose_objective
 from napari_unet.training.optimisation import Optimisation
-from napari_unet.training.patches import PatchReader, PatchSampler
+from napari_unet.training.patches import PatchReader
 from napari_unet.training.preparation import Preparation, starting_network
 from napari_unet.training.sizing import Plan
 
@@ -28,14 +29,14 @@ class Parts:
         The images.
     batches : Batches
         What is learnt from; to be entered as a context manager.
-    notice : Notice or None
-        What the user should know about the network that is started from.
+    notices : tuple of Notice
+        What the user should know about the network that is started from, and about options without effect.
     """
 
     optimisation: Optimisation
     reader: PatchReader
     batches: Batches
-    notice: Notice | None
+    notices: tuple[Notice, ...]
 
 
 def assemble(
@@ -48,16 +49,11 @@ def assemble(
     """Build the network, its optimiser and the batches. New weights are drawn with torch's own random numbers."""
     settings = request.settings
     network, notice = starting_network(plan.network, preparation, request.annotation)
-    optimisation = Optimisation(network, settings.recipe, plan.learning_rate, device, precision)
     reader = PatchReader(request.images, preparation.used_statistics, request.annotation, plan.network.ndim)
-    sampler = PatchSampler(
-        reader,
-        request.images,
-        request.annotation,
-        preparation.planes,
-        preparation.split.excluded,
-        settings.seed,
-    )
+    loss, sampler, notices = choose_objective(request, preparation, reader)
+    if notice is not None:
+        notices = (notice, *notices)
+    optimisation = Optimisation(network, settings.recipe, plan.learning_rate, device, precision, loss)
     augmentation = Augmentation(settings.augmentation, device, settings.seed)
     batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device)
-    return Parts(optimisation, reader, batches, notice)
+    return Parts(optimisation, reader, batches, notices)

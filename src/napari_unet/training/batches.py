@@ -14,7 +14,7 @@ from napari_unet.nets import UNet
 from napari_unet.training.augmentation import Augmentation, centre_crop
 from napari_unet.training.patches import PatchSampler
 
-_Arrays = tuple[NDArray[np.float32], NDArray[np.int16]]
+_Arrays = tuple[NDArray[np.float32], NDArray[np.signedinteger]]
 
 
 class Batches:
@@ -65,7 +65,7 @@ class Batches:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def next(self) -> tuple[Tensor, Tensor]:
-        """Varied images (N, C, *patch) float32 and class indices (N, *output) int64."""
+        """Varied images (N, C, *patch) float32 and targets of the run's loss (N, *output) int64."""
         arrays = self._ahead.result() if self._ahead is not None else self._read()
         self._ahead = self._thread.submit(self._read)
         images, classes = (torch.from_numpy(a[: self.batch_size]).to(self._device) for a in arrays)

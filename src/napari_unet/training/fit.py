@@ -74,8 +74,7 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
         yield ValidationRegions(split.regions, split.honest, split.reason)
         torch.manual_seed(request.settings.seed)
         parts = assemble(request, preparation, plan, device, precision)
-        if parts.notice is not None:
-            yield parts.notice
+        yield from parts.notices
         held_out = HeldOut(parts.reader, preparation.planes, split.regions)
         recorder = Recorder(request, preparation, UNet.from_settings(plan.network), facts)
         with parts.batches as batches:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +32,19 @@ class Patch:
     image : ndarray of float32, (C, *spatial)
         Normalised; mirrored beyond the image's edge.
     classes : ndarray of int16, (*spatial)
-        Class indices; ignored beyond the image's edge.
+        Class indices; ignored beyond the image's edge. int32 where border weights are packed with them.
     """
 
     image: NDArray[np.float32]
-    classes: NDArray[np.int16]
+    classes: NDArray[np.int16] | NDArray[np.int32]
+
+
+class ReadsPatches(Protocol):
+    """What a sampler draws from."""
+
+    def read(self, plane: Plane, region: Box) -> Patch:
+        """Read a spatial region of a plane; it may reach beyond the plane on any side."""
+        ...
 
 
 class PatchReader:
@@ -139,7 +148,7 @@ class PatchSampler:
 
     Parameters
     ----------
-    reader : PatchReader
+    reader : ReadsPatches
         Where patches are read.
     images : sequence of AnnotatedImage
         The request's images.
@@ -151,11 +160,16 @@ class PatchSampler:
         Per image, the held-out regions with their guard.
     seed : int
         Start of the random numbers.
+
+    Attributes
+    ----------
+    class_counts : list of int
+        Annotated pixels of every class that are not held out.
     """
 
     def __init__(
         self,
-        reader: PatchReader,
+        reader: ReadsPatches,
         images: Sequence[AnnotatedImage],
         annotation: Annotation,
         planes: Sequence[Plane],
@@ -173,7 +187,8 @@ class PatchSampler:
             for index, anchors in enumerate(self._find(images, annotation, plane, limit)):
                 if anchors.count:
                     self._anchors[index].append(anchors)
-        totals = np.array([sum(a.count for a in group) for group in self._anchors], float)
+        self.class_counts = [sum(a.count for a in group) for group in self._anchors]
+        totals = np.array(self.class_counts, float)
         if not totals.any():
             raise AnnotationError(
                 "All labels lie in regions held out to score the model to start from, so none are left to learn from.",
@@ -207,7 +222,7 @@ class PatchSampler:
 
     def batch(
         self, n: int, size: tuple[int, ...], source: tuple[int, ...]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
         """Draw ``n`` patches: images (N, C, *source) and class indices (N, *source)."""
         drawn = [self.draw(size, source) for _ in range(n)]
         return np.stack([p.image for p in drawn]), np.stack([p.classes for p in drawn])

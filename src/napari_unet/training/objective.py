@@ -1,0 +1,83 @@
+"""What a run makes small: the loss of its settings, and the patches it is taken on."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from napari_unet.events import Notice
+from napari_unet.labels import Annotation
+from napari_unet.requests import RateSearchRequest, TrainingRequest
+from napari_unet.settings import TrainSettings
+from napari_unet.training.border_weights import BorderWeightedLoss, BorderWeightReader
+from napari_unet.training.losses import TERMS, CombinedLoss, balanced_weights
+from napari_unet.training.patches import PatchReader, PatchSampler
+from napari_unet.training.preparation import Preparation
+
+
+def applicable(settings: TrainSettings, annotation: Annotation) -> tuple[TrainSettings, tuple[Notice, ...]]:
+    """Settings without the options of the loss that mean nothing here, and a notice for each left out.
+
+    The classic recipe has a loss of its own; Dice alone takes no weights; scribbles do not show where objects end.
+    """
+    defaults = {name: TrainSettings.model_fields[name].default for name in _OPTIONS}
+    chosen = [name for name in _OPTIONS if getattr(settings, name) != defaults[name]]
+    if settings.recipe == "classic" and chosen:
+        text = f"The classic recipe has a loss of its own, so {_titles(chosen)} has no effect."
+        return settings.model_copy(update=defaults), (Notice(text, "warning"),)
+    left_out, notices = [], []
+    weights = [name for name in chosen if name != "loss"]
+    if settings.loss == "dice" and weights:
+        left_out += weights
+        notices.append(
+            Notice(f"Dice alone takes no weights, so {_titles(weights)} has no effect.", "warning")
+        )
+    elif "border_weight" in chosen and annotation.kind == "scribbles":
+        left_out.append("border_weight")
+        text = "Scribbles do not show where objects end, so Border weight has no effect."
+        notices.append(Notice(text, "warning"))
+    return settings.model_copy(update={name: defaults[name] for name in left_out}), tuple(notices)
+
+
+def choose_objective(
+    request: TrainingRequest | RateSearchRequest, preparation: Preparation, reader: PatchReader
+) -> tuple[nn.Module, PatchSampler, tuple[Notice, ...]]:
+    """The loss of the default recipe, and the sampler of the patches that go with it.
+
+    Parameters
+    ----------
+    request : TrainingRequest or RateSearchRequest
+        What was asked.
+    preparation : Preparation
+        What is annotated and what is held out.
+    reader : PatchReader
+        Where patches are read.
+
+    Returns
+    -------
+    Module
+        Takes logits and the targets of the sampler, or bare class indices; the latter count without border weights.
+    PatchSampler
+        Draws patches outside of the held-out regions.
+    tuple of Notice
+        Options that have no effect.
+
+    Raises
+    ------
+    AnnotationError
+        If all labels are held out.
+    """
+    annotation, excluded = request.annotation, preparation.split.excluded
+    settings, notices = applicable(request.settings, annotation)
+    border = settings.border_weight
+    source = BorderWeightReader(reader, request.images, annotation, excluded) if border else reader
+    sampler = PatchSampler(source, request.images, annotation, preparation.planes, excluded, settings.seed)
+    weights = balanced_weights(sampler.class_counts) if settings.class_weights else None
+    loss = CombinedLoss(**TERMS[settings.loss], pooled=True, class_weights=weights)
+    return BorderWeightedLoss(loss, border) if border else loss, sampler, notices
+
+
+_OPTIONS = ("loss", "class_weights", "border_weight")
+
+
+def _titles(names: list[str]) -> str:
+    return " and ".join(TrainSettings.model_fields[name].title or name for name in names)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from skimage.io import imread
+from skimage.measure import label
+
+from napari_unet.events import Finished, Notice, TrainingStep, Validation
+from napari_unet.images import AnnotatedImage, Image
+from napari_unet.labels import default_annotation
+from napari_unet.models.files import load_model
+from napari_unet.requests import TrainingRequest
+from napari_unet.settings import LossName, TrainSettings
+from napari_unet.training.border_weights import BorderWeightedLoss
+from napari_unet.training.fit import fit
+from napari_unet.training.losses import TERMS, CombinedLoss
+from napari_unet.training.objective import applicable, choose_objective
+from napari_unet.training.optimisation import Optimisation
+from napari_unet.training.patches import PatchReader
+from napari_unet.training.preparation import prepare
+
+TOY: dict[str, Any] = {
+    "width": 4,
+    "depth": 2,
+    "patch_size": 32,
+    "batch_size": 4,
+    "device": "cpu",
+    "threads": 1,
+    "precision": "fp32",
+    "minutes": None,
+    "steps": 40,
+}
+
+
+def ask(tmp_path, kind="masks", image=None, labels=None, **options) -> TrainingRequest:
+    if labels is None:
+        random = np.random.default_rng(0)
+        labels = np.zeros((64, 72), np.uint8)
+        for _ in range(8):
+            y, x = (int(random.integers(0, n - 8)) for n in labels.shape)
+            labels[y : y + 9, x : x + 9] = 1
+        image = (50 + 100 * labels + random.normal(0, 12, labels.shape)).astype(np.uint8)
+    settings = TrainSettings(**(TOY | options))
+    pair = AnnotatedImage(Image("image", (image,), "YX"), labels)
+    values = [1] if kind == "objects" else list(map(int, np.unique(labels)))
+    return TrainingRequest((pair,), default_annotation(kind, values), settings, tmp_path / "m.safetensors")
+
+
+def objective(request: TrainingRequest):
+    preparation = prepare(request)
+    reader = PatchReader(request.images, preparation.used_statistics, request.annotation)
+    return choose_objective(request, preparation, reader), preparation
+
+
+def never() -> bool:
+    return False
+
+
+def test_every_name_has_its_terms():
+    assert set(TERMS) == set(get_args(LossName))
+    for terms in TERMS.values():
+        assert sum(terms.values()) == 1
+
+
+def test_the_default_is_half_cross_entropy_and_half_pooled_dice(tmp_path):
+    (loss, _, notices), _ = objective(ask(tmp_path))
+    assert type(loss) is CombinedLoss
+    assert (loss.weight_ce, loss.weight_dice, loss.weight_focal, loss.pooled) == (0.5, 0.5, 0, True)
+    assert loss.class_weights is None
+    assert notices == ()
+
+
+def test_class_weights_are_those_of_the_pixels_that_are_not_held_out(tmp_path):
+    request = ask(tmp_path, class_weights=True)
+    (loss, _, _), preparation = objective(request)
+    labels = np.asarray(request.images[0].labels).astype(int)
+    for box in preparation.split.excluded[0]:
+        labels[tuple(slice(*b) for b in box)] = -1
+    counts = np.bincount(labels[labels >= 0])
+    assert loss.class_weights.tolist() == pytest.approx(list(counts.sum() / (2 * counts)))
+    assert counts.sum() < labels.size
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("masks", {"recipe": "classic", "loss": "focal", "class_weights": True}, "Loss and Balance classes"),
+        ("masks", {"loss": "dice", "border_weight": 10}, "Dice alone"),
+        ("scribbles", {"border_weight": 10}, "Scribbles"),
+    ],
+)
+def test_options_without_effect_are_said(kind, options, words):
+    annotation = default_annotation(kind, [1, 2])
+    settings, notices = applicable(TrainSettings(**options), annotation)
+    assert [words in n.text and n.level == "warning" for n in notices] == [True]
+    kept = {"recipe", "loss"} if options.get("loss") == "dice" else {"recipe"}
+    assert settings == TrainSettings(**{k: v for k, v in options.items() if k in kept})
+    assert applicable(TrainSettings(recipe=settings.recipe), annotation)[1] == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "cross-entropy", "class_weights": True},
+        {"loss": "focal"},
+        {"loss": "focal+dice", "border_weight": 10},
+        {"loss": "dice"},
+        {"border_weight": 10, "class_weights": True, "precision": "bf16"},
+        {"border_weight": 5, "padding": "valid", "depth": 1, "learning_rate": 1e-2},
+    ],
+)
+def test_every_loss_learns(tmp_path, options):
+    request = ask(tmp_path, **options)
+    events = list(fit(request, never))
+    assert [e for e in events if isinstance(e, Notice)] == []
+    assert [e for e in events if isinstance(e, Validation)][-1].mean_dice > 0.75
+    assert load_model(request.output).record.training == request.settings
+
+
+def test_the_classic_recipe_keeps_its_loss(tmp_path, monkeypatch):
+    seen = []
+    original = Optimisation.step
+    monkeypatch.setattr(
+        Optimisation, "step", lambda self, *batch: seen.append(self.criterion) or original(self, *batch)
+    )
+    events = list(fit(ask(tmp_path, recipe="classic", border_weight=10, steps=2), never))
+    assert ["classic" in e.text for e in events if isinstance(e, Notice)] == [True]
+    assert type(seen[0]) is CombinedLoss
+    assert (seen[0].weight_ce, seen[0].weight_dice, seen[0].pooled) == (0.5, 0.5, False)
+
+
+def test_border_weights_on_real_touching_nuclei(shared_data, tmp_path):
+    folder = shared_data / "stardist_sample_nuclei2d" / "train"
+    path = next(p for p in sorted((folder / "labels").iterdir()))
+    image = next(p for p in sorted((folder / "images").iterdir()) if p.stem == path.stem)
+    request = ask(tmp_path, "objects", imread(image), imread(path), border_weight=10, patch_size=64, width=8)
+    (loss, sampler, _), _ = objective(request)
+    assert isinstance(loss, BorderWeightedLoss)
+    packed = sampler.batch(8, (64, 64), (64, 64))[1]
+    assert packed.max() > 2 * 200  # pixels with nearly the full weight
+    assert label(imread(path) > 0).max() < len(np.unique(imread(path))) - 1  # some touch: objects, not pieces
+    events = list(fit(request, never))
+    assert all(np.isfinite(e.loss) for e in events if isinstance(e, TrainingStep))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].summary["mean_dice"] > 0.7
