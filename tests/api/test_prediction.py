@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 import torch
@@ -99,3 +100,16 @@ def test_files_are_not_mixed_up(toy_path: Path, tmp_path: Path) -> None:
     write_labels(tmp_path / "a.png", squares(1)[0])
     with pytest.raises(InputError, match="Several images are called a"):
         predict_files(toy_path, tmp_path, tmp_path / "out")
+
+
+def test_predictions_replace_predictions_but_no_annotation(toy_path: Path, tmp_path: Path) -> None:
+    image, mask = squares(3)
+    source, output = tmp_path / "images" / "a.tif", tmp_path / "labels"
+    source.parent.mkdir()
+    tifffile.imwrite(source, image)
+    for _ in range(2):
+        (written,) = predict_files(toy_path, source, output)
+    PIL.Image.fromarray(mask).save(written)
+    with pytest.raises(InputError, match="not overwritten"):
+        predict_files(toy_path, source, output)
+    assert np.array_equal(np.asarray(PIL.Image.open(written)), mask)

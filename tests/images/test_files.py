@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_unet.errors import InputError, StorageError
-from napari_unet.images import files, formats, image_paths, read_image, read_labels, write_labels
+from napari_unet.images import (
+    files,
+    formats,
+    image_paths,
+    is_written_here,
+    read_image,
+    read_labels,
+    write_labels,
+)
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (20, 30)).astype(np.uint8)
@@ -319,3 +327,21 @@ def test_reading_leaves_no_file_open(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
         everything(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_label_images_name_the_program_that_wrote_them(tmp_path: Path, name: str) -> None:
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    write_labels(tmp_path / name, labels)
+    assert is_written_here(tmp_path / name)
+    with PIL.Image.open(tmp_path / name) as opened:  # the mark leaves a sound file
+        assert np.array_equal(np.asarray(opened), labels)
+    edited = tmp_path / f"edited{name[1:]}"
+    if name == "a.png":
+        PIL.Image.fromarray(labels).save(edited)
+    else:
+        tifffile.imwrite(edited, labels, photometric="minisblack")
+    assert not is_written_here(edited)
+    assert not is_written_here(tmp_path / f"absent{name[1:]}")
+    (tmp_path / f"empty{name[1:]}").touch()
+    assert not is_written_here(tmp_path / f"empty{name[1:]}")

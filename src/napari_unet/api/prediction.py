@@ -17,7 +17,14 @@ from napari_unet.api.running import ProgressCallback, StopCallback, merged, run_
 from napari_unet.axes import default_axes
 from napari_unet.errors import InputError, UNetError
 from napari_unet.events import Event, PredictedRegion
-from napari_unet.images import Image, image_paths, label_suffix, write_atomically, write_labels
+from napari_unet.images import (
+    Image,
+    image_paths,
+    is_written_here,
+    label_suffix,
+    write_atomically,
+    write_labels,
+)
 from napari_unet.models.header import read_record
 from napari_unet.models.record import ModelRecord
 from napari_unet.requests import PredictionRequest
@@ -160,7 +167,8 @@ def predict_files(
     Raises
     ------
     InputError
-        If an image does not fit the model, two share a stem, or the output is the folder of the images.
+        If an image does not fit the model, two share a stem, the output is the folder of the images, or it holds
+        label images of these names that were not predicted here: somebody's annotation is not overwritten.
     StorageError
         If a file cannot be written; an older one survives.
     """
@@ -175,6 +183,13 @@ def predict_files(
         )
     if any(path.absolute().parent.resolve() == output.absolute().resolve() for path in sources):
         raise InputError("The predictions would lie among the images.", "Choose another output folder.")
+    for stem in stems:
+        for old in (output / f"{stem}.png", output / f"{stem}.tif"):
+            if old.exists() and not is_written_here(old):
+                raise InputError(
+                    f"{old} exists and was not written by napari-unet, so it is not overwritten.",
+                    "Choose another output folder.",
+                )
     pictures = tuple(as_image(path, axes, record.network.n_channels) for path in sources)
     written: list[Path] = []
 

@@ -35,7 +35,8 @@ def predict(
     images
         A folder, a file or several files.
     output
-        Folder for the label images: of the same name, lossless, with the values of the training labels.
+        Folder for the label images: of the same name, lossless, with the values of the training labels. Earlier
+        predictions are replaced, label images from elsewhere never.
     axes
         One letter per dimension of the images, for example TCYX, where the files do not tell.
     settings

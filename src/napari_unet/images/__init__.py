@@ -3,6 +3,7 @@
 from napari_unet.images.files import (
     FileArray,
     image_paths,
+    is_written_here,
     label_suffix,
     read_image,
     read_labels,
@@ -26,6 +27,7 @@ __all__ = [
     "check_direction",
     "image_hash",
     "image_paths",
+    "is_written_here",
     "label_suffix",
     "looks_swapped",
     "pair_files",

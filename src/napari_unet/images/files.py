@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,11 @@ CACHE_BYTES = 1 << 30
 
 OPEN_FILES = 256
 """Files kept open or decoded at most."""
+
+PROGRAM = "napari-unet"
+"""Named in the label images that are written here, so that nobody else's are ever overwritten."""
+
+_PNG_MARK = b"tEXtSoftware\0" + PROGRAM.encode()
 
 _cache: OrderedDict[tuple[str, int, int], Opened] = OrderedDict()
 _lock = Lock()
@@ -158,6 +165,7 @@ def write_labels(path: Path | str, labels: NDArray[Any]) -> None:
                 labels,
                 compression="zlib",
                 photometric="minisblack",
+                software=PROGRAM,
                 metadata={"axes": "QRSUVTZYX"[-labels.ndim :]},
             ),
         )
@@ -169,8 +177,26 @@ def write_labels(path: Path | str, labels: NDArray[Any]) -> None:
         raise InputError(f"A PNG cannot hold the labels of {path.name}.", "Write a .tif instead.")
     if labels.dtype not in (np.uint8, np.uint16):
         labels = labels.astype(np.uint8 if largest < 256 else np.uint16)
-    data = imagecodecs.png_encode(np.ascontiguousarray(labels))
+    data = _mark_png(imagecodecs.png_encode(np.ascontiguousarray(labels)))
     write_atomically(path, lambda file: file.write(data))
+
+
+def is_written_here(path: Path) -> bool:
+    """Whether a label image was written by :func:`write_labels`, and not by a person or another program."""
+    try:
+        if suffix(path) == ".png":
+            with path.open("rb") as file:
+                return _PNG_MARK in file.read(128)
+        with tifffile.TiffFile(path) as tiff:
+            return bool(tiff.pages[0].tags.valueof("Software") == PROGRAM)
+    except (OSError, ValueError, IndexError):  # TiffFileError is a ValueError
+        return False
+
+
+def _mark_png(data: bytes) -> bytes:
+    """Name this program in a text chunk after the first chunk, which has 25 bytes after the signature of 8."""
+    length, check = len(_PNG_MARK) - 4, zlib.crc32(_PNG_MARK)
+    return data[:33] + struct.pack(">I", length) + _PNG_MARK + struct.pack(">I", check) + data[33:]
 
 
 def label_suffix(labels: Any) -> str:
