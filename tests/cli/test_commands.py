@@ -128,6 +128,15 @@ def test_named_configurations_are_counted(
     assert parameters in capsys.readouterr().out
 
 
+def test_a_named_device_that_does_not_work_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = DeviceReport("cpu", "CPU, 1 thread", "no_gpu", "There is no GPU for 'cuda'.")
+    monkeypatch.setattr("napari_unet.device.probe", lambda wanted: none)
+    assert run(["device", "cuda"]) == 1
+    assert "cannot be used here. There is no GPU for 'cuda'." in capsys.readouterr().err
+
+
 def test_the_device_is_probed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["device", "cpu"]) == 0
     assert capsys.readouterr().out.startswith("cpu: ")

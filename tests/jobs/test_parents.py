@@ -193,8 +193,9 @@ def test_napari_runs_jobs_however_it_is_started(tmp_path, command, then):
 
 
 def test_a_jupyter_kernel_runs_jobs(tmp_path):
-    jupyter = pytest.importorskip("jupyter_client")
-    manager, client = jupyter.manager.start_new_kernel(
+    import jupyter_client
+
+    manager, client = jupyter_client.manager.start_new_kernel(
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}, cwd=str(tmp_path)
     )
     try:

@@ -19,9 +19,10 @@ def device(wanted: Device = "auto", *, program: ProgramOptions = _PROGRAM) -> No
     program
         How the program behaves.
     """
-    from napari_unet.device import probe
+    from napari_unet.device import choose_device, probe
 
     report = probe(wanted)
+    choose_device(wanted, report)  # a device that was named and does not work is an error
     print(f"{report.device}: {report.name}")
     if report.total_bytes and report.free_bytes is not None:
         print(f"Memory: {report.free_bytes / 2**30:.1f} of {report.total_bytes / 2**30:.1f} GiB free")
