@@ -75,12 +75,15 @@ class PredictionRequest:
         How to predict.
     regions : tuple of (Box or None), optional
         Per image the part to predict, in its label axes (one slice of a stack, say); ``None`` for all of it.
+    centres : tuple of (tuple of float or None), optional
+        Per image where somebody looks, in pixels along its label axes: what is nearer is predicted first.
     """
 
     model: Path
     images: tuple[Image, ...]
     settings: PredictSettings = field(default_factory=PredictSettings)
     regions: tuple[Box | None, ...] | None = None
+    centres: tuple[tuple[float, ...] | None, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def test_evaluation_mode_stays_and_no_gradient_is_kept() -> None:
 
 def test_a_failing_model_keeps_its_mode() -> None:
     model = UNet(1, 2, width=2, depth=1).train()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InputError):
         predict(model, torch.rand(3, 8, 8), "cpu")
     assert model.training
 

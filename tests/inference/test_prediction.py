@@ -229,3 +229,45 @@ def test_predict_array_takes_an_image_in_memory() -> None:
 def test_automatic_settings_work_here() -> None:
     labels, _ = predict_array(make_model(), noise(32, 32))
     assert set(np.unique(labels)) <= {2, 5, 300}
+
+
+def test_what_is_in_view_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(make_model(), path)
+    image = Image("stack", (noise(5, 96, 96),), "TYX")
+    settings = FP32.model_copy(update={"tile_size": 32})
+    request = PredictionRequest(path, (image,), settings, centres=((3.2, 90.0, 40.0),))
+    events = list(predict(request))
+    regions = [e.region for e in events if isinstance(e, PredictedRegion)]
+    assert regions[0] == ((3, 4), (64, 96), (32, 64))
+    assert [r[0][0] for r in regions[::9]] == [3, 4, 2, 1, 0]
+    np.testing.assert_array_equal(
+        assemble(events, image), assemble(run(make_model(), tmp_path, [image]), image)
+    )
+    with pytest.raises(InputError, match="centres"):
+        list(predict(PredictionRequest(path, (image,), settings, centres=((1.0, 2.0),))))
+
+
+@pytest.mark.parametrize("values", [[1], [1, 2]])
+def test_averaged_turns_of_a_real_image(tmp_path: Path, shared_data: Path, values: list[int]) -> None:
+    path = sorted((shared_data / "bbbc039_nuclei" / "test" / "images").iterdir())[0]
+    plane = read_image(path).read(((0, 150), (0, 131)))[0]
+    model = make_model(default_annotation("masks", values), n_classes=1 if values == [1] else 3)
+    settings = FP32.model_copy(update={"average_turns": True, "probabilities": True})
+    once, mean = predict_array(model, plane, settings)
+    turned, mean_of_turned = predict_array(model, np.rot90(plane), settings)
+    assert mean is not None
+    assert mean_of_turned is not None
+    assert (np.rot90(once) == turned).mean() > 0.999  # what averaging is for: the turn makes no difference
+    np.testing.assert_allclose(mean.astype(np.float32).sum(0), 1, atol=2e-3)
+    np.testing.assert_allclose(np.rot90(mean, axes=(1, 2)), mean_of_turned, atol=2e-3)
+    plain, _ = predict_array(model, plane, FP32)
+    assert (plain != once).any()
+
+
+def test_compiling_is_refused_politely_without_a_gpu(tmp_path: Path) -> None:
+    image = Image("a", (noise(8, 8),), "YX")
+    settings = FP32.model_copy(update={"compile_network": True})
+    events = run(make_model(), tmp_path, [image], settings=settings)
+    assert any("compiled only on NVIDIA" in e.text for e in events if isinstance(e, Notice))
+    assert (assemble(events, image) >= 0).all()

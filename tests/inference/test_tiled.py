@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from torch import nn
 
 from napari_unet.errors import InputError, OutOfMemoryError
-from napari_unet.events import Notice
+from napari_unet.events import Box, Notice
 from napari_unet.inference import TiledNetwork, fold_batch_norm, predict_logits
+from napari_unet.inference.part import part_logits
+from napari_unet.inference.symmetry import probabilities
 from napari_unet.nets import UNet, init_weights
 
 
@@ -94,14 +98,12 @@ def test_bfloat16_says_nearly_the_same() -> None:
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, most_pixels: int, error: Callable[[], Exception]) -> None:
-    forward = UNet.forward
-
-    def limited(self: UNet, image: torch.Tensor) -> torch.Tensor:
-        if image[0, 0].numel() > most_pixels:
+    def limited(network: UNet, image: torch.Tensor, part: Sequence[slice]) -> torch.Tensor:
+        if image[:, 0].numel() > most_pixels:
             raise error()
-        return forward(self, image)
+        return part_logits(network, image, part)
 
-    monkeypatch.setattr(UNet, "forward", limited)
+    monkeypatch.setattr("napari_unet.inference.tiled.part_logits", limited)
 
 
 @pytest.mark.parametrize(
@@ -160,16 +162,108 @@ def test_float16_overflow_goes_on_in_float32() -> None:
     np.testing.assert_allclose(result, untiled(network, image), rtol=1e-4)
 
 
-def test_largest_tile_does_not_grow_with_the_image() -> None:
-    tiled = TiledNetwork(seasoned(depth=4))
-    sides = [tiled.choose_tile_size((side, side)) for side in (2048, 4096, 100_000)]
-    assert sides[0] == sides[1] == sides[2]
-    assert tiled.choose_tile_size((700, 900)) >= 900
+def test_tiles_of_large_images_are_of_bounded_size() -> None:
+    tiled = TiledNetwork(seasoned(depth=4, width=64))
+    assert tiled.choose_tile_size((1100, 900)) >= 1100
+    assert tiled.choose_tile_size((2048, 2048)) == 1024  # four tiles, each with two sides at the image's edge
+    for side in (4096, 100_000):
+        assert 700 <= tiled.choose_tile_size((side, side)) <= 1024
 
 
 def test_tile_shrinks_with_the_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_unet.inference.tiled.available_memory", lambda: 100 * 2**20)
+    monkeypatch.setattr("napari_unet.inference.room.available_memory", lambda: 50 * 2**20)
     assert TiledNetwork(seasoned(width=16)).choose_tile_size((2048, 2048)) < 400
+
+
+def read_from(image: np.ndarray) -> Callable[[Box], np.ndarray]:
+    return lambda box: image[(slice(None), *(slice(*bounds) for bounds in box))]
+
+
+@pytest.mark.parametrize("name", ["padded", "3D"])
+def test_small_images_go_through_the_network_together(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = NETWORKS[name]
+    shape = (24, 21) if network.settings.ndim == 2 else (5, 12, 13)
+    images = np.random.default_rng(0).normal(size=(5, 1, *shape)).astype(np.float32)
+    batches = []
+
+    def watched(network: UNet, image: torch.Tensor, part: Sequence[slice]) -> torch.Tensor:
+        batches.append(len(image))
+        if len(image) > 2:
+            raise MemoryError
+        return part_logits(network, image, part)
+
+    monkeypatch.setattr("napari_unet.inference.tiled.part_logits", watched)
+    results = list(TiledNetwork(network).stack(map(read_from, images), shape))
+    assert [index for index, _, _ in results] == [0, 1, 2, 3, 4]
+    assert batches == [5, 2, 2, 1]  # tiles as large as before: only the batch was halved
+    for index, _, logits in results:
+        np.testing.assert_allclose(logits.numpy(), untiled(network, images[index]), atol=1e-4)
+
+
+def averaged_whole(network: UNet, image: np.ndarray) -> np.ndarray:
+    """Mean probabilities over all flips and turns of the whole image, written out with numpy."""
+    total = np.zeros((network.settings.n_classes, *image.shape[1:]), np.float64)
+    axes = range(1, image.ndim)
+    every = [flips for n in range(image.ndim) for flips in combinations(axes, n)]
+    for flips in every:
+        for exchange in (False, True):
+            changed = np.flip(image, flips)
+            changed = changed.swapaxes(-1, -2) if exchange else changed
+            logits = untiled(network, np.ascontiguousarray(changed)).astype(np.float64)
+            chances = 1 / (1 + np.exp(-logits)) if len(logits) == 1 else softmax(logits, axis=0)
+            total += np.flip(chances.swapaxes(-1, -2) if exchange else chances, flips)
+    return total / (2 * len(every))
+
+
+@pytest.mark.parametrize("name", ["padded", "deep", "unpadded", "3D"])
+@pytest.mark.parametrize("tile_size", [8, 40])
+def test_averaging_flips_and_turns_has_no_seams_either(name: str, tile_size: int) -> None:
+    network = NETWORKS[name]
+    shape = (37, 50) if network.settings.ndim == 2 else (7, 13, 10)
+    image = np.random.default_rng(1).normal(size=(1, *shape)).astype(np.float32)
+    actual = np.full((network.settings.n_classes, *shape), np.nan)
+    for item in TiledNetwork(network, tile_size=tile_size, averaged=True).logits(read_from(image), shape):
+        assert not isinstance(item, Notice)
+        core, logits = item
+        actual[(slice(None), *(slice(*bounds) for bounds in core))] = probabilities(logits[None])[0]
+    np.testing.assert_allclose(actual, averaged_whole(network, image), atol=1e-5)
+
+
+def first_of(tiled: TiledNetwork, shape: tuple[int, int]) -> list[str]:
+    image = np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
+    return [item.text for item in tiled.logits(read_from(image), shape) if isinstance(item, Notice)]
+
+
+def test_numbers_too_rough_for_a_network_are_noticed_on_the_first_tile() -> None:
+    network = seasoned(n_classes=2)
+    assert first_of(TiledNetwork(network, precision=torch.bfloat16, tile_size=32), (64, 64)) == []
+    with torch.no_grad():  # two classes that differ by less than 8 bits can tell
+        network.outc.conv.weight[1] = network.outc.conv.weight[0] * (1 + 2**-12)
+        network.outc.conv.bias.zero_()
+    tiled = TiledNetwork(network, precision=torch.bfloat16, tile_size=32, checked=True)
+    (text,) = first_of(tiled, (64, 64))
+    assert "not exact enough" in text
+    assert "99%" in text
+    assert "32-bit" in text
+    assert tiled.precision == torch.float32
+
+
+def test_numbers_exact_enough_stay() -> None:
+    network = seasoned(n_classes=2)
+    with torch.no_grad():
+        network.outc.conv.bias[0] = 100
+    tiled = TiledNetwork(network, precision=torch.bfloat16, tile_size=32, checked=True)
+    assert first_of(tiled, (64, 64)) == []
+    assert tiled.precision == torch.bfloat16
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_networks_are_compiled_for_cuda_only(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
+    monkeypatch.setattr(TiledNetwork, "_prepare", lambda self, precision: fold_batch_norm(self._original))
+    TiledNetwork(NETWORKS["padded"], torch.device(device), compiled=True)
+    assert len(compiled) == (device == "cuda")
 
 
 def test_wrong_channels_are_explained() -> None:

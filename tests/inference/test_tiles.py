@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from napari_unet.errors import InputError
 from napari_unet.events import Box
 from napari_unet.inference import plan_tiles
-from napari_unet.inference.tiles import plan_mirrored_tiles, read_mirrored
+from napari_unet.inference.tiles import distance, longest_source, plan_mirrored_tiles, read_mirrored
 
 strides = st.sampled_from([2, 4, 16])
 
@@ -43,6 +43,29 @@ def test_every_pixel_of_the_region_once_with_enough_halo(plan: tuple) -> None:
             assert last == size or last >= stop + halo
             assert first == 0 or first <= start - halo
             assert 0 <= first < last <= size
+
+
+@given(plans(), st.data())
+def test_what_somebody_looks_at_comes_first(plan: tuple, data: st.DataObject) -> None:
+    shape, core, halo, stride, region = plan
+    centre = [data.draw(st.floats(start, stop - 1)) for start, stop in region]
+    tiles = list(plan_tiles(shape, core, halo, stride, region, centre))
+    assert {t.core for t in tiles} == {t.core for t in plan_tiles(shape, core, halo, stride, region)}
+    pixel = [round(at) for at in centre]
+    assert all(start <= at < stop for (start, stop), at in zip(tiles[0].core, pixel, strict=True)) or any(
+        at % 1 for at in centre
+    )
+    distances = [distance(t.core, centre) for t in tiles]
+    assert distances == sorted(distances)
+
+
+@given(plans())
+def test_longest_source_is_known_before(plan: tuple) -> None:
+    shape, core, halo, stride, _ = plan
+    tiles = list(plan_tiles(shape, core, halo, stride))
+    for axis, size in enumerate(shape):
+        longest = max(t.source[axis][1] - t.source[axis][0] for t in tiles)
+        assert longest <= longest_source(size, core, halo, stride) <= max(longest + 2 * stride, longest)
 
 
 @given(plans(), st.integers(0, 20))

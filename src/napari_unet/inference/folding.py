@@ -27,8 +27,10 @@ def fold_batch_norm(network: UNet) -> UNet:
     """
     if network.settings.norm != "batch":
         return deepcopy(network).eval().requires_grad_(False)
-    folded = UNet.from_settings(network.settings.model_copy(update={"norm": None}))
-    folded.to(next(network.parameters()))
+    like = next(network.parameters())
+    with torch.device("meta"):  # random weights that nobody reads would take longer than folding
+        folded = UNet.from_settings(network.settings.model_copy(update={"norm": None})).to(like.dtype)
+    folded.to_empty(device=like.device)
     with torch.no_grad():
         for (source, norm), (target, _) in zip(_convolutions(network), _convolutions(folded), strict=True):
             weight, bias = _folded(source, norm)

@@ -21,7 +21,9 @@ from napari_unet.events import Box, Event, Finished, Notice, PredictedRegion, Pr
 from napari_unet.images import Image
 from napari_unet.images.normalisation import IntensityStatistics
 from napari_unet.inference.classic import class_indices
+from napari_unet.inference.symmetry import probabilities as probabilities_of
 from napari_unet.inference.tiled import Read, TiledNetwork
+from napari_unet.inference.tiles import distance
 from napari_unet.models.files import Model, load_model
 from napari_unet.models.record import ModelRecord
 from napari_unet.requests import PredictionRequest
@@ -56,7 +58,8 @@ def predict(request: PredictionRequest, stop: Callable[[], bool] = lambda: False
     DeviceError, OutOfMemoryError
         If the device cannot be used, or the smallest tile does not fit into its memory.
     """
-    yield from _predict(load_model(request.model), request.images, request.regions, request.settings, stop)
+    model = load_model(request.model)
+    yield from _predict(model, request.images, request.regions, request.centres, request.settings, stop)
 
 
 def predict_array(
@@ -99,7 +102,7 @@ def predict_array(
     probabilities = (
         np.zeros((len(values), *image.label_shape), np.float16) if settings.probabilities else None
     )
-    for event in _predict(model, (image,), None, settings, lambda: False):
+    for event in _predict(model, (image,), None, None, settings, lambda: False):
         if isinstance(event, PredictedRegion):
             key = tuple(slice(start, stop) for start, stop in event.region)
             labels[key] = event.labels
@@ -118,10 +121,12 @@ def _predict(
     model: Model,
     images: Sequence[Image],
     regions: Sequence[Box | None] | None,
+    centres: Sequence[Sequence[float] | None] | None,
     settings: PredictSettings,
     stop: Callable[[], bool],
 ) -> Iterator[Event]:
     boxes = _check(model.record, images, regions)
+    looks = _check_centres(images, centres)
     report = probe(settings.device)
     device = choose_device(settings.device, report)
     if report.needs_confirmation:
@@ -131,12 +136,22 @@ def _predict(
     torch.set_num_threads(threads)
     try:
         precision = choose_precision(device, settings.precision)
-        network = TiledNetwork(model.network, device, precision, settings.tile_size)
+        network = TiledNetwork(
+            model.network,
+            device,
+            precision,
+            settings.tile_size,
+            checked=settings.precision == "auto",
+            averaged=settings.average_turns,
+            compiled=settings.compile_network,
+        )
         n = model.record.network.ndim
         tile_size = network.choose_tile_size(images[0].label_shape[-n:]) if images else settings.tile_size
         plan = {"precision": _PRECISION_NAMES[precision], "threads": threads, "tile_size": tile_size}
         yield Started(report.name, plan)
-        yield from _run(network, model.record, images, boxes, settings, stop)
+        if settings.compile_network and device.type != "cuda":
+            yield Notice("Networks are compiled only on NVIDIA GPUs; this one runs as it is.")
+        yield from _run(network, model.record, images, boxes, looks, settings, stop)
     finally:
         torch.set_num_threads(threads_before)
 
@@ -168,11 +183,27 @@ def _check(
     )
 
 
+def _check_centres(
+    images: Sequence[Image], centres: Sequence[Sequence[float] | None] | None
+) -> tuple[Sequence[float] | None, ...]:
+    given = tuple(centres or (None,) * len(images))
+    fits = len(given) == len(images) and all(
+        centre is None or len(centre) == len(image.label_shape)
+        for image, centre in zip(images, given, strict=True)
+    )
+    if not fits:
+        raise InputError(
+            "The centres of view do not fit the images.", "Give one per image, a number per axis."
+        )
+    return given
+
+
 def _run(
     network: TiledNetwork,
     record: ModelRecord,
     images: Sequence[Image],
     boxes: Sequence[Box],
+    centres: Sequence[Sequence[float] | None],
     settings: PredictSettings,
     stop: Callable[[], bool],
 ) -> Iterator[Event]:
@@ -186,28 +217,37 @@ def _run(
         seconds = round(perf_counter() - start, 3)
         return Finished(stopped, summary={"images": len(images), "pixels": done, "seconds": seconds})
 
-    for index, (image, box) in enumerate(zip(images, boxes, strict=True)):
+    for index, (image, box, centre) in enumerate(zip(images, boxes, centres, strict=True)):
         if stop():
             yield finished(True)
             return
         statistics = record.normalisation.statistics(image)
         yield from _remarks(image, statistics)
-        shape = image.label_shape[-n:]
-        for position in product(*(range(first, last) for first, last in box[:-n])):
-            leading = tuple((i, i + 1) for i in position)
-            for item in network.logits(_reader(image, statistics, leading), shape, box[-n:]):
-                if isinstance(item, Notice):
-                    yield item
-                    continue
-                core, logits = item
-                yield to_labels.event(index, (*leading, *core), logits)
-                done += prod(b - a for a, b in core)
-                seconds_left = (perf_counter() - start) * (total - done) / done
-                yield Progress(done / total, seconds_left, f"image {index + 1} of {len(images)}")
-                if stop() and done < total:
-                    yield finished(True)
-                    return
+        positions = _positions(box[:-n], centre[:-n] if centre is not None else None)
+        reads = (_reader(image, statistics, leading) for leading in positions)
+        view = centre[-n:] if centre is not None else None
+        for item in network.stack(reads, image.label_shape[-n:], box[-n:], view):
+            if isinstance(item, Notice):
+                yield item
+                continue
+            plane, core, logits = item
+            yield to_labels.event(index, (*positions[plane], *core), logits)
+            done += prod(b - a for a, b in core)
+            seconds_left = (perf_counter() - start) * (total - done) / done
+            yield Progress(done / total, seconds_left, f"image {index + 1} of {len(images)}")
+            if stop() and done < total:
+                yield finished(True)
+                return
     yield finished(False)
+
+
+def _positions(box: Box, centre: Sequence[float] | None) -> list[Box]:
+    """The planes of a stack (volumes, for a 3D network), those nearest to the centre first."""
+    planes = [
+        tuple((i, i + 1) for i in position)
+        for position in product(*(range(first, last) for first, last in box))
+    ]
+    return planes if centre is None else sorted(planes, key=lambda plane: distance(plane, centre))
 
 
 def _reader(image: Image, statistics: IntensityStatistics, leading: Box) -> Read:
@@ -241,11 +281,9 @@ class _ToLabels:
         labels = values[class_indices(logits[None])[0]].cpu().numpy().astype(_label_type(self.values))
         probabilities = None
         if self.with_probabilities:
-            if len(logits) == 1:
-                foreground = torch.sigmoid(logits)
-                classes = torch.cat([1 - foreground, foreground])
-            else:
-                classes = torch.softmax(logits, dim=0)
+            classes = probabilities_of(logits[None])[0]
+            if len(classes) == 1:
+                classes = torch.cat([1 - classes, classes])
             probabilities = classes.half().cpu().numpy().reshape(len(self.values), *shape)
         return PredictedRegion(image, region, labels.reshape(shape), probabilities)
 

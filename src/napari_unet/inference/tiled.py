@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_unet.device import available_memory, is_out_of_memory, release_memory
+from napari_unet.device import is_out_of_memory, release_memory
 from napari_unet.errors import InputError, OutOfMemoryError
 from napari_unet.events import Box, Notice
+from napari_unet.inference.agreement import LEAST_AGREEMENT, agreement
 from napari_unet.inference.folding import fold_batch_norm
-from napari_unet.inference.tiles import Tile, plan_mirrored_tiles, plan_tiles, read_mirrored
+from napari_unet.inference.part import part_logits
+from napari_unet.inference.room import largest_core, most_pixels
+from napari_unet.inference.symmetry import Symmetry, logits_of, probabilities, symmetries
+from napari_unet.inference.tiles import (
+    Tile,
+    mirrored_tile,
+    padded_tile,
+    plan_cores,
+    read_mirrored,
+    round_up,
+)
 from napari_unet.nets import UNet
 
 Read = Callable[[Box], NDArray[np.float32]]
 """From a box in spatial axes, inside the image, to normalised pixels ``(C, *box)``."""
 
-_LARGEST_SOURCE = 1024**2
-"""Pixels of a 2D source at most: larger ones save little, and memory shall not grow with the image."""
+_BATCH_PIXELS = 512**2
+"""Pixels of a batch of small tiles on a processor: more do not make it faster."""
 
-_SHARE_OF_MEMORY = 0.4
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A core of one of several images of the same shape."""
+
+    image: int
+    read: Read
+    core: Box
 
 
 class TiledNetwork:
@@ -39,6 +60,13 @@ class TiledNetwork:
     tile_size : int, optional
         Largest side of the kept part of a tile, in pixels; from the free memory if not given. Halved whenever
         memory runs out.
+    checked : bool
+        Compare 16-bit numbers with 32-bit ones on the first tile, and go on with the latter where less than
+        :data:`~napari_unet.inference.agreement.LEAST_AGREEMENT` of the pixels get the same class.
+    averaged : bool
+        Predict every tile flipped and turned in all ways; the logits are those of the mean probabilities.
+    compiled : bool
+        Use ``torch.compile``; on CUDA only.
     """
 
     def __init__(
@@ -47,26 +75,43 @@ class TiledNetwork:
         device: torch.device | None = None,
         precision: torch.dtype = torch.float32,
         tile_size: int | None = None,
+        *,
+        checked: bool = False,
+        averaged: bool = False,
+        compiled: bool = False,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.precision = precision
         self.tile_size = tile_size
         self._original = network
         self._network = self._prepare(precision)
+        self._check_due = checked and precision != torch.float32
+        every = symmetries(network.settings.ndim)
+        self._symmetries = every if averaged else every[:1]
+        self._most_tiles: int | None = None  # in a batch, after memory ran out
+        self._compiled: Any = None
+        if compiled and self.device.type == "cuda":
+            self._compiled = torch.compile(self._network)
 
     def logits(
-        self, read: Read, shape: Sequence[int], region: Box | None = None
+        self,
+        read: Read,
+        shape: Sequence[int],
+        region: Box | None = None,
+        centre: Sequence[float] | None = None,
     ) -> Iterator[tuple[Box, Tensor] | Notice]:
         """Predict an image, one tile after another.
 
         Parameters
         ----------
         read : callable
-            From a box in spatial axes to normalised pixels, channels first. Called once per tile.
+            From a box in spatial axes to normalised pixels, channels first.
         shape : sequence of int
             Spatial shape of the image.
         region : Box, optional
             The part to predict; all of the image if not given.
+        centre : sequence of float, optional
+            Where somebody looks, in pixels: tiles nearer to it come first.
 
         Yields
         ------
@@ -80,61 +125,117 @@ class TiledNetwork:
         OutOfMemoryError
             If the smallest tile does not fit into memory.
         """
-        tiles = self._plan(shape, self.choose_tile_size(shape), region)
-        waiting: list[Iterator[Tile]] = [tiles]
-        while waiting:
-            tile = next(waiting[-1], None)
-            if tile is None:
-                waiting.pop()
+        for item in self.stack([read], shape, region, centre):
+            yield item if isinstance(item, Notice) else item[1:]
+
+    def stack(
+        self,
+        reads: Iterable[Read],
+        shape: Sequence[int],
+        region: Box | None = None,
+        centre: Sequence[float] | None = None,
+    ) -> Iterator[tuple[int, Box, Tensor] | Notice]:
+        """Predict images of the same shape, small tiles in batches; otherwise as :meth:`logits`.
+
+        Yields
+        ------
+        (int, Box, Tensor)
+            Index of the image, a core of it, and its logits.
+        Notice
+            As :meth:`logits`.
+        """
+        size = self.choose_tile_size(shape)
+        stride = self._network.stride
+        pieces = (
+            _Piece(image, read, core)
+            for image, read in enumerate(reads)
+            for core in plan_cores(shape, size, stride, region, centre)
+        )
+        waiting: list[Iterator[_Piece]] = [pieces]
+        while batch := self._next_batch(waiting, shape):
+            first = batch[0]
+            if self.tile_size is not None and _longest(first.core) > self._rounded(self.tile_size):
+                waiting.append(iter(batch[1:]))
+                cores = plan_cores(shape, self.tile_size, stride, first.core, centre)
+                waiting.append(iter([replace(first, core=core) for core in cores]))
                 continue
-            if self.tile_size is not None and _longest(tile.core) > self._rounded(self.tile_size):
-                waiting.append(self._plan(shape, self.tile_size, tile.core))
-                continue
-            logits = self._forward(read_mirrored(read, tile.source, shape))
+            logits = self._predict(batch, shape)
             if logits is None:
-                yield self._halve(tile)
-                waiting.append(self._plan(shape, self.tile_size or 1, tile.core))
+                notice = self._use_less_memory(batch)
+                waiting.append(iter(batch))
+                if notice is not None:
+                    yield notice
                 continue
-            if self.precision == torch.float16 and not bool(torch.isfinite(logits).all()):
+            if problem := self._problem(first, logits[0], shape):
                 self.precision = torch.float32
                 self._network = self._prepare(torch.float32)
-                yield Notice("16-bit numbers overflowed in this network; going on with 32-bit numbers.")
-                waiting.append(iter([tile]))
+                self._compiled = None if self._compiled is None else torch.compile(self._network)
+                yield Notice(f"{problem}; going on with 32-bit numbers.")
+                waiting.append(iter(batch))
                 continue
-            yield tile.core, logits[(slice(None), *tile.core_in_output)]
+            for piece, values in zip(batch, logits, strict=True):
+                yield piece.image, piece.core, values
 
     def choose_tile_size(self, shape: Sequence[int]) -> int:
         """Largest side of a core, in pixels, for an image: as wished, or what fits into the free memory."""
         if self.tile_size is not None:
             return self.tile_size
-        budget = int(_SHARE_OF_MEMORY * self._free_bytes()) // self._bytes_per_pixel()
-        if len(shape) == 2:
-            budget = min(budget, _LARGEST_SOURCE)
-        core = self._rounded(max(shape))
-        while core > self._network.stride and self._largest_source(shape, core) > budget:
-            core -= self._network.stride * max(1, core // self._network.stride // 16)
-        return core
+        return largest_core(self._network, shape, self._most_pixels())
 
     def _prepare(self, precision: torch.dtype) -> UNet:
         folded = fold_batch_norm(self._original)
         return folded.to(device=self.device, dtype=precision, memory_format=folded.memory_format)  # type: ignore[call-overload,no-any-return]
 
-    def _plan(self, shape: Sequence[int], core: int, region: Box | None) -> Iterator[Tile]:
-        network = self._network
-        if network.settings.padding == "valid":
-            return plan_mirrored_tiles(
-                shape, core, network.margin, network.input_size, network.stride, region
-            )
-        return plan_tiles(shape, core, network.receptive_radius, network.stride, region)
+    def _next_batch(self, waiting: list[Iterator[_Piece]], shape: Sequence[int]) -> list[_Piece]:
+        """The next piece, and those after it whose tiles look the same, as many as there is room for."""
+        first = _take(waiting)
+        if first is None:
+            return []
+        batch, layout = [first], self._layout(first, shape)
+        pixels = max(prod(sides) for sides, _ in layout)
+        room = _BATCH_PIXELS if self.device.type == "cpu" else self._most_pixels()
+        most = self._most_tiles or max(1, room // pixels)
+        while len(batch) < most and (piece := _take(waiting)) is not None:
+            if self._layout(piece, shape) != layout:
+                waiting.append(iter([piece]))
+                break
+            batch.append(piece)
+        return batch
 
-    def _forward(self, block: NDArray[np.float32]) -> Tensor | None:
-        """Logits of one source; ``None`` if memory ran out."""
+    def _layout(self, piece: _Piece, shape: Sequence[int]) -> list[tuple[tuple[int, ...], tuple[slice, ...]]]:
+        tiles = [self._tile(piece.core, shape, symmetry) for symmetry in self._symmetries]
+        return [(tuple(stop - start for start, stop in t.source), t.core_in_output) for t in tiles]
+
+    def _tile(self, core: Box, shape: Sequence[int], symmetry: Symmetry) -> Tile:
+        """The tile for a core in the image that a symmetry makes; its pooling grid begins at that one's corner."""
+        network = self._network
+        core = symmetry.box(core, shape)
+        if network.settings.padding == "valid":
+            return mirrored_tile(core, network.margin, network.input_size, network.stride)
+        return padded_tile(core, symmetry.shape(shape), network.receptive_radius, network.stride)
+
+    def _predict(self, batch: Sequence[_Piece], shape: Sequence[int]) -> Tensor | None:
+        """Logits of the pieces' cores, ``(N, n_classes, *core)``; ``None`` if memory ran out."""
+        total: Tensor | None = None
+        for symmetry in self._symmetries:
+            tiles = [self._tile(piece.core, shape, symmetry) for piece in batch]
+            blocks = [
+                _block(piece.read, tile, shape, symmetry) for piece, tile in zip(batch, tiles, strict=True)
+            ]
+            logits = self._forward(blocks, tiles[0].core_in_output)
+            if logits is None or len(self._symmetries) == 1:
+                return logits
+            share = probabilities(symmetry.undo(logits)) / len(self._symmetries)
+            total = share if total is None else total.add_(share)
+        return None if total is None else logits_of(total)
+
+    def _forward(self, blocks: Sequence[NDArray[np.float32]], part: tuple[slice, ...]) -> Tensor | None:
+        """That part of the logits of equally large sources; ``None`` if memory ran out."""
         try:
             with torch.inference_mode():
-                batch = torch.from_numpy(np.ascontiguousarray(block))[None]
+                batch = torch.from_numpy(np.ascontiguousarray(blocks))
                 batch = batch.to(self.device, self.precision, memory_format=self._network.memory_format)
-                logits: Tensor = self._network(batch)
-                return logits[0].float()
+                return self._part(batch, part).float()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -142,9 +243,42 @@ class TiledNetwork:
         release_memory(self.device)
         return None
 
-    def _halve(self, tile: Tile) -> Notice:
-        smaller = self._rounded(_longest(tile.core) // 2)
-        if smaller >= _longest(tile.core):
+    def _part(self, batch: Tensor, part: tuple[slice, ...]) -> Tensor:
+        if self._compiled is None and self._takes_parts:
+            return part_logits(self._network, batch, part)
+        logits: Tensor = (self._compiled or self._network)(batch)
+        return logits[(slice(None), slice(None), *part)]
+
+    @property
+    def _takes_parts(self) -> bool:
+        """Whether no output depends on more than what is around it, zeros beyond the image included."""
+        settings = self._network.settings
+        return settings.padding == "same" and settings.norm is None
+
+    def _problem(self, piece: _Piece, logits: Tensor, shape: Sequence[int]) -> str:
+        """What is wrong with 16-bit numbers here; empty if nothing is."""
+        if self.precision == torch.float16 and not bool(torch.isfinite(logits).all()):
+            return "16-bit numbers overflowed in this network"
+        if not self._check_due or self.precision == torch.float32:
+            return ""
+        self._check_due = False
+        tile = self._tile(piece.core, shape, self._symmetries[0])
+        block = _block(piece.read, tile, shape, self._symmetries[0])
+        same = agreement(self._prepare(torch.float32), self._network, block, tile, logits)
+        if same >= LEAST_AGREEMENT:
+            return ""
+        return (
+            f"16-bit numbers are not exact enough for this network: only {same:.1%} of the pixels of the first "
+            f"tile looked at get the same class as with 32-bit numbers ({LEAST_AGREEMENT:.0%} are needed)"
+        )
+
+    def _use_less_memory(self, batch: Sequence[_Piece]) -> Notice | None:
+        if len(batch) > 1:
+            self._most_tiles = len(batch) // 2
+            return None
+        longest = _longest(batch[0].core)
+        smaller = self._rounded(longest // 2)
+        if smaller >= longest:
             where = "main memory" if self.device.type == "cpu" else "the memory of the GPU"
             raise OutOfMemoryError(
                 f"Even the smallest tile of the image does not fit into {where}.",
@@ -154,29 +288,11 @@ class TiledNetwork:
         return Notice(f"Memory ran out; going on with tiles of {smaller} pixels.", "warning")
 
     def _rounded(self, size: int) -> int:
-        stride = self._network.stride
-        return max(stride, -(-size // stride) * stride)
+        return round_up(size, self._network.stride)
 
-    def _largest_source(self, shape: Sequence[int], core: int) -> int:
-        network = self._network
-        if network.settings.padding == "valid":
-            sides = [network.input_size(min(core, size)) for size in shape]
-        else:
-            halo = self._rounded(network.receptive_radius)
-            sides = [size if core >= size else min(size, core + 2 * halo) for size in shape]
-        return int(np.prod(sides))
-
-    def _bytes_per_pixel(self) -> int:
-        """Features alive at once at the last level: skip, up-sampled, joined, convolved, deeper skips."""
-        settings = self._network.settings
-        return (7 * settings.width + settings.n_channels + 3 * settings.n_classes) * self.precision.itemsize
-
-    def _free_bytes(self) -> int:
-        if self.device.type in ("cuda", "xpu"):
-            backend = getattr(torch, self.device.type)
-            kept = backend.memory_reserved(self.device) - backend.memory_allocated(self.device)
-            return int(backend.mem_get_info(self.device)[0] + kept)
-        return available_memory()
+    def _most_pixels(self) -> int:
+        in_parts = self._takes_parts and self._compiled is None
+        return most_pixels(self._network, self.device, self.precision, in_parts)
 
 
 def predict_logits(
@@ -230,6 +346,25 @@ def predict_logits(
             core, logits = item
             result[(slice(None), *(slice(start, stop) for start, stop in core))] = logits.cpu().numpy()
     return result
+
+
+def _take(waiting: list[Iterator[_Piece]]) -> _Piece | None:
+    """The next piece of the last of several iterators; those that have ended are dropped."""
+    while waiting:
+        piece = next(waiting[-1], None)
+        if piece is not None:
+            return piece
+        waiting.pop()
+    return None
+
+
+def _block(read: Read, tile: Tile, shape: Sequence[int], symmetry: Symmetry) -> NDArray[np.float32]:
+    """Pixels of the tile's source in the image that a symmetry makes."""
+
+    def changed(box: Box) -> NDArray[np.float32]:
+        return symmetry.apply(read(symmetry.box_before(box, shape)))
+
+    return read_mirrored(changed, tile.source, symmetry.shape(shape))
 
 
 def _longest(box: Box) -> int:

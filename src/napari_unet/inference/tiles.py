@@ -47,7 +47,12 @@ class Tile:
 
 
 def plan_tiles(
-    shape: Sequence[int], core: int, halo: int, stride: int, region: Box | None = None
+    shape: Sequence[int],
+    core: int,
+    halo: int,
+    stride: int,
+    region: Box | None = None,
+    centre: Sequence[float] | None = None,
 ) -> Iterator[Tile]:
     """Tiles for a padded network: every pixel of the region in exactly one core.
 
@@ -63,19 +68,26 @@ def plan_tiles(
         The network's stride.
     region : Box, optional
         The part to predict; all of the image if not given.
+    centre : sequence of float, optional
+        Where somebody looks, in pixels: tiles nearer to it come first.
 
     Raises
     ------
     InputError
         If a size is not positive or the region is not inside the image.
     """
-    halo = _round_up(halo, stride)
-    for box in _plan_cores(shape, core, stride, region):
-        source = tuple(
-            (max(0, start // stride * stride - halo), min(size, stop + halo))
-            for (start, stop), size in zip(box, shape, strict=True)
-        )
-        yield Tile(box, source)
+    for box in plan_cores(shape, core, stride, region, centre):
+        yield padded_tile(box, shape, halo, stride)
+
+
+def padded_tile(core: Box, shape: Sequence[int], halo: int, stride: int) -> Tile:
+    """The tile of a padded network with this core; the options are those of :func:`plan_tiles`."""
+    halo = round_up(halo, stride)
+    source = tuple(
+        (max(0, start // stride * stride - halo), min(size, stop + halo))
+        for (start, stop), size in zip(core, shape, strict=True)
+    )
+    return Tile(core, source)
 
 
 def plan_mirrored_tiles(
@@ -85,6 +97,7 @@ def plan_mirrored_tiles(
     input_size: Callable[[int], int],
     stride: int,
     region: Box | None = None,
+    centre: Sequence[float] | None = None,
 ) -> Iterator[Tile]:
     """Overlapping tiles for an unpadded network (Ronneberger et al. 2015, figure 2).
 
@@ -92,19 +105,24 @@ def plan_mirrored_tiles(
 
     Parameters
     ----------
-    shape, core, stride, region
+    shape, core, stride, region, centre
         As for :func:`plan_tiles`.
     margin : int
         Pixels the network loses at each side.
     input_size : callable
         From a side of output to the smallest side of input that gives as much.
     """
-    for box in _plan_cores(shape, core, stride, region):
-        source = []
-        for start, stop in box:
-            first = start // stride * stride
-            source.append((first - margin, first - margin + input_size(stop - first)))
-        yield Tile(box, tuple(source), margin)
+    for box in plan_cores(shape, core, stride, region, centre):
+        yield mirrored_tile(box, margin, input_size, stride)
+
+
+def mirrored_tile(core: Box, margin: int, input_size: Callable[[int], int], stride: int) -> Tile:
+    """The tile of an unpadded network with this core; the options are those of :func:`plan_mirrored_tiles`."""
+    source = []
+    for start, stop in core:
+        first = start // stride * stride
+        source.append((first - margin, first - margin + input_size(stop - first)))
+    return Tile(core, tuple(source), margin)
 
 
 def read_mirrored(
@@ -134,7 +152,14 @@ def read_mirrored(
     return block
 
 
-def _plan_cores(shape: Sequence[int], core: int, stride: int, region: Box | None) -> Iterator[Box]:
+def plan_cores(
+    shape: Sequence[int],
+    core: int,
+    stride: int,
+    region: Box | None = None,
+    centre: Sequence[float] | None = None,
+) -> Iterator[Box]:
+    """Cores alone; the options are those of :func:`plan_tiles`."""
     if region is None:
         region = tuple((0, size) for size in shape)
     if core < 1 or len(region) != len(shape):
@@ -143,18 +168,38 @@ def _plan_cores(shape: Sequence[int], core: int, stride: int, region: Box | None
     for (start, stop), size in zip(region, shape, strict=True):
         if not 0 <= start < stop <= size:
             raise InputError(f"The region {region} is not inside the image of {tuple(shape)} pixels.")
-        axes.append(list(_cut(start, stop, _round_up(core, stride), stride)))
-    yield from product(*axes)
+        axes.append(list(_cut(start, stop, round_up(core, stride), stride)))
+    if centre is None:
+        yield from product(*axes)
+    else:
+        yield from sorted(product(*axes), key=lambda box: distance(box, centre))
+
+
+def distance(box: Box, point: Sequence[float]) -> tuple[float, float]:
+    """How far a point is from a box (0 inside) and, among boxes equally far, from its middle; in pixels squared."""
+    outside = middle = 0.0
+    for (start, stop), at in zip(box, point, strict=True):
+        outside += max(start - at, 0, at - (stop - 1)) ** 2
+        middle += ((start + stop - 1) / 2 - at) ** 2
+    return outside, middle
+
+
+def longest_source(size: int, core: int, halo: int, stride: int) -> int:
+    """Longest side of a source along an axis of ``size`` pixels that is cut into cores of ``core`` or less."""
+    sides = [stop - start for start, stop in _cut(0, size, round_up(core, stride), stride)]
+    halos = min(2, len(sides) - 1)  # none beyond the image
+    return min(size, sides[0] + halos * round_up(halo, stride))
 
 
 def _cut(start: int, stop: int, core: int, stride: int) -> Iterator[tuple[int, int]]:
     """Pieces of about equal length, ``core`` or less, cut at multiples of ``stride``."""
     first = start // stride * stride
     pieces = -(-(stop - first) // core)
-    step = _round_up(-(-(stop - first) // pieces), stride)
+    step = round_up(-(-(stop - first) // pieces), stride)
     for cut in range(first, stop, step):
         yield max(cut, start), min(cut + step, stop)
 
 
-def _round_up(size: int, multiple: int) -> int:
+def round_up(size: int, multiple: int) -> int:
+    """The next multiple; at least one of it."""
     return -(-size // multiple) * multiple

@@ -1,0 +1,67 @@
+"""How large a tile may be: the memory that its features take, and the memory there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+
+from napari_unet.device import available_memory
+from napari_unet.inference.tiles import longest_source, round_up
+from napari_unet.nets import UNet
+
+_MOST_VALUES = 208 * 2**20
+"""Features of a tile held at once at most: more save little, and memory shall not grow with the image."""
+
+_SHARE_OF_MEMORY = 0.4  # of what is free
+
+
+def largest_core(network: UNet, shape: Sequence[int], pixels: int) -> int:
+    """Largest side of a core whose source has no more pixels, for an image of this shape.
+
+    The image is cut into as few pieces as that allows, all of about the same size.
+    """
+    core, pieces = round_up(max(shape), network.stride), 1
+    while core > network.stride and _largest_source(network, shape, core) > pixels:
+        pieces += 1
+        core = min(core - network.stride, round_up(-(-max(shape) // pieces), network.stride))
+    return core
+
+
+def most_pixels(network: UNet, device: torch.device, precision: torch.dtype, in_parts: bool) -> int:
+    """How many pixels a source may have.
+
+    Parameters
+    ----------
+    network : UNet
+        What works on it.
+    device : torch.device
+        Whose memory is taken.
+    precision : torch.dtype
+        Of the features.
+    in_parts : bool
+        Whether :func:`napari_unet.inference.part.part_logits` does the work: it holds the skip connections and
+        one level's output, 2.5 maps of the first level; otherwise skip, up-sampled, joined and convolved
+        features are alive at once.
+    """
+    settings = network.settings
+    maps = 2.5 if in_parts else 7
+    values = int(maps * settings.width) + settings.n_channels + 3 * settings.n_classes
+    budget = int(_SHARE_OF_MEMORY * free_bytes(device) / precision.itemsize)
+    return min(budget, _MOST_VALUES) // values
+
+
+def free_bytes(device: torch.device) -> int:
+    """Bytes of the device's memory that nobody uses; of main memory where the device cannot tell."""
+    if device.type in ("cuda", "xpu"):
+        backend = getattr(torch, device.type)
+        kept = backend.memory_reserved(device) - backend.memory_allocated(device)
+        return int(backend.mem_get_info(device)[0] + kept)
+    return available_memory()
+
+
+def _largest_source(network: UNet, shape: Sequence[int], core: int) -> int:
+    if network.settings.padding == "valid":
+        return prod(network.input_size(min(core, size)) for size in shape)
+    return prod(longest_source(size, core, network.receptive_radius, network.stride) for size in shape)

@@ -1,0 +1,88 @@
+"""Flips and quarter turns of an image: predicting all of them and averaging is test-time augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unet.events import Box
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Axes flipped, then the last two exchanged: with two axes every flip and quarter turn is one of these 8.
+
+    Attributes
+    ----------
+    flipped : tuple of bool
+        For every spatial axis.
+    exchanged : bool
+        Whether the last two axes change places.
+    """
+
+    flipped: tuple[bool, ...]
+    exchanged: bool
+
+    def shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Spatial shape of the changed image."""
+        return self._exchange(tuple(shape))
+
+    def box(self, box: Box, shape: Sequence[int]) -> Box:
+        """Where a box of an image of this shape lies in the changed image."""
+        return self._exchange(self._flip(box, shape))
+
+    def box_before(self, box: Box, shape: Sequence[int]) -> Box:
+        """Where a box of the changed image lies in the image, which has this shape."""
+        return self._flip(self._exchange(box), shape)
+
+    def apply(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Change pixels ``(C, *spatial)``."""
+        block = np.flip(block, self._axes(block.ndim))
+        return block.swapaxes(-1, -2) if self.exchanged else block
+
+    def undo(self, features: Tensor) -> Tensor:
+        """Change features ``(..., *spatial)`` back."""
+        if self.exchanged:
+            features = features.transpose(-1, -2)
+        return torch.flip(features, self._axes(features.ndim))
+
+    def _axes(self, ndim: int) -> tuple[int, ...]:
+        first = ndim - len(self.flipped)
+        return tuple(first + axis for axis, flipped in enumerate(self.flipped) if flipped)
+
+    def _flip(self, box: Box, shape: Sequence[int]) -> Box:
+        return tuple(
+            (size - stop, size - start) if flipped else (start, stop)
+            for (start, stop), size, flipped in zip(box, shape, self.flipped, strict=True)
+        )
+
+    def _exchange(self, items: tuple[_T, ...]) -> tuple[_T, ...]:
+        return (*items[:-2], items[-1], items[-2]) if self.exchanged else items
+
+
+def symmetries(ndim: int) -> tuple[Symmetry, ...]:
+    """All of them, the image as it is first: 8 for two axes; 16 for three, none of which tilts a slice."""
+    return tuple(
+        Symmetry(flipped, exchanged)
+        for exchanged in (False, True)
+        for flipped in product((False, True), repeat=ndim)
+    )
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """From logits ``(N, K, *spatial)`` to probabilities: softmax, or sigmoid of a single one."""
+    return torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
+
+
+def logits_of(mean: Tensor) -> Tensor:
+    """Logits whose probabilities are these."""
+    return torch.logit(mean, eps=1e-7) if mean.shape[1] == 1 else torch.log(mean.clamp_min(1e-12))
