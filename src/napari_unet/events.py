@@ -40,7 +40,8 @@ class Notice(Event):
 class Started(Event):
     """The job has its device and its plan.
 
-    ``plan`` holds what was chosen from the data, by settings name (patch, batch, width, depth, ...).
+    ``device`` is what to call it, the ``name`` of its :class:`DeviceReport`. ``plan`` holds what was chosen from the
+    data, by settings name (patch, batch, width, depth, ...).
     """
 
     device: str

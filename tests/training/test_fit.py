@@ -11,6 +11,7 @@ import pytest
 import torch
 from skimage.io import imread
 
+from napari_unet.device import probe
 from napari_unet.errors import (
     AnnotationError,
     InputError,
@@ -84,6 +85,8 @@ def of_type(events, kind):
 def test_a_run_learns_and_says_what_it_does(output):
     events = list(fit(ask(output, steps=60), never))
     assert isinstance(events[0], Started)
+    assert events[0].device == probe("cpu").name  # as in prediction: what to call it
+    assert events[0].plan["device"] == "cpu"
     assert events[0].plan["width"] == 4
     assert len(of_type(events, ValidationRegions)) == 1
     assert of_type(events, TrainingStep)

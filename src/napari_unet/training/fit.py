@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from napari_unet.device import choose_device, choose_precision, choose_threads
+from napari_unet.device import choose_device, choose_precision, choose_threads, probe
 from napari_unet.events import Event, Started, ValidationRegions
 from napari_unet.nets import UNet
 from napari_unet.requests import TrainingRequest
@@ -48,7 +48,8 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
     threads = choose_threads(request.settings.threads)
     with torch_threads(threads):
         preparation = prepare(request)
-        device = choose_device(request.settings.device)
+        report = probe(request.settings.device)
+        device = choose_device(request.settings.device, report)
         precision = choose_precision(device, request.settings.precision)
         parent = preparation.parent
         plan = choose_plan(
@@ -68,7 +69,7 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
             "steps": request.settings.steps,
             "minutes": None if request.settings.steps else request.settings.minutes,
         }
-        yield Started(device.type, facts)
+        yield Started(report.name, facts)
         yield from preparation.notices
         split = preparation.split
         yield ValidationRegions(split.regions, split.honest, split.reason)
