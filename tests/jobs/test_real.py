@@ -13,13 +13,14 @@ from napari_unet.events import (
     ModelSaved,
     PredictedRegion,
     Progress,
+    RateFound,
     Started,
     ValidationRegions,
 )
 from napari_unet.images import AnnotatedImage, Image, read_image, read_labels
 from napari_unet.jobs import Worker, run_inline
 from napari_unet.labels import default_annotation
-from napari_unet.requests import PredictionRequest, ProbeRequest, TrainingRequest
+from napari_unet.requests import PredictionRequest, ProbeRequest, RateSearchRequest, TrainingRequest
 from napari_unet.settings import PredictSettings, TrainSettings
 
 
@@ -106,3 +107,33 @@ def test_a_folder_that_does_not_exist_fails_in_words(warm, myelin, tmp_path):
     (tmp_path / "file").write_text("no folder")
     finish(warm.submit(training(myelin, tmp_path / "file" / "a.safetensors", steps=1), heard))
     assert heard.last.kind == "StorageError", heard.last
+
+
+def search(myelin, tries):
+    settings = TrainSettings(
+        device="cpu", threads=1, precision="fp32", width=4, depth=2, patch_size=32, batch_size=2
+    )
+    return RateSearchRequest((myelin,), default_annotation("masks", [0, 1, 2]), settings, tries=tries)
+
+
+def test_a_search_for_a_learning_rate_in_the_child_equals_one_here(warm, myelin):
+    heard = Heard()
+    finish(warm.submit(search(myelin, 20), heard))
+    assert isinstance(heard.last, Finished), heard.last
+    (there,) = heard.of(RateFound)
+    (here,) = [event for event in run_inline(search(myelin, 20)) if isinstance(event, RateFound)]
+    np.testing.assert_array_equal(there.learning_rates, here.learning_rates)
+    np.testing.assert_array_equal(there.losses, here.losses)
+    assert there.suggestion == here.suggestion
+
+
+def test_a_search_that_is_stopped_suggests_nothing(warm, myelin):
+    heard = Heard()
+    job = warm.submit(search(myelin, 100_000), heard)
+    heard.wait_for(Progress)
+    job.stop()
+    finish(job)
+    assert heard.last.stopped
+    (found,) = heard.of(RateFound)
+    assert found.suggestion is None
+    assert job.activity == "The search for a learning rate"

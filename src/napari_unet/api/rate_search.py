@@ -35,8 +35,8 @@ def find_learning_rate(
 ) -> RateFound:
     """Find a learning rate for :func:`~napari_unet.train`, in about half a minute; no model is written or changed.
 
-    The learning rate rises from 1e-6 to 1 while the loss is watched (Smith 2017); the suggestion is where it falls
-    steepest. See :mod:`napari_unet.training.rate_finder`.
+    The learning rate rises from 1e-6 to 1 while the loss is watched (Smith 2017); the suggestion is the end of its steep fall.
+    See :mod:`napari_unet.training.rate_finder`.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_unet.events import DeviceReport, Failed, Finished
-from napari_unet.requests import ProbeRequest, TrainingRequest
+from napari_unet.requests import ProbeRequest, RateSearchRequest, TrainingRequest
 from napari_unet.viewer import bridge
 
 WAIT = 10_000
@@ -30,7 +30,7 @@ class FakeJob:
 
 
 class FakeWorker:
-    """Answers a probe at once (with ``report``), and lets the test speak for a training."""
+    """Answers a probe at once (with ``report``), and lets the test speak for a training or a search."""
 
     def __init__(self):
         self.report = CPU
@@ -44,7 +44,7 @@ class FakeWorker:
                 on_event(self.report)
                 on_event(Finished())
             return job
-        assert isinstance(request, TrainingRequest)
+        assert isinstance(request, TrainingRequest | RateSearchRequest)
         self.requests.append(request)
         self.jobs.append(job)
         return job

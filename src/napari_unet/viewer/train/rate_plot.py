@@ -84,6 +84,8 @@ class RatePlot(QWidget):
         item.setLabel("bottom", "Learning rate")
         item.getAxis("left").setWidth(46)
         item.getAxis("left").enableAutoSIPrefix(False)
+        item.getAxis("bottom").setHeight(40)
+        item.getAxis("bottom").setStyle(hideOverlappingLabels=False)
         item.getAxis("bottom").setTicks([[(d, f"1e{d}" if d else "1") for d in _DECADES]])
         plot.setXRange(_DECADES[0], _DECADES[-1], padding=0.02)
         self._items = {
