@@ -126,18 +126,22 @@ class CombinedLoss(nn.Module):
             is_class = target.unsqueeze(1) == 1
         else:
             log_probabilities = F.log_softmax(logits, dim=1)
-            cost = F.nll_loss(log_probabilities, target, ignore_index=IGNORE, reduction="none")
+            alike = weights is None and not self.weight_focal  # summed at once then, which is faster
+            reduction = "sum" if alike else "none"
+            cost = F.nll_loss(log_probabilities, target, ignore_index=IGNORE, reduction=reduction)
             probabilities = log_probabilities.exp()
             classes = torch.arange(logits.shape[1], device=logits.device)
             is_class = target.unsqueeze(1) == classes.view(1, -1, *[1] * (target.ndim - 1))
-        loss = self.weight_dice * self._dice(probabilities, is_class, valid)
+        terms = []
         if self.weight_ce:
-            loss = loss + self.weight_ce * _mean(cost, valid, weights)
+            terms.append(self.weight_ce * _mean(cost, valid, weights))
         if self.weight_focal:
             # Kept above 0, where a power below 1 has no finite slope. 1 - p, exact for p near 1.
             unlikely = (-torch.expm1(-cost)).clamp(min=1e-12) ** self.gamma
-            loss = loss + self.weight_focal * _mean(unlikely * cost, valid, weights)
-        return loss
+            terms.append(self.weight_focal * _mean(unlikely * cost, valid, weights))
+        if self.weight_dice or not terms:
+            terms.append(self.weight_dice * self._dice(probabilities, is_class, valid))
+        return sum(terms[1:], terms[0])
 
     def _weights(self, logits: Tensor, target: Tensor, border: Tensor | None) -> Tensor | None:
         """Weight of every pixel; ``None`` where all are equal."""
@@ -182,9 +186,10 @@ def _without_channel(target: Tensor, logits: Tensor) -> Tensor:
     return target[:, 0] if target.ndim == logits.ndim and target.shape[1] == 1 else target
 
 
-def _mean(each: Tensor, valid: Tensor, weights: Tensor | None) -> Tensor:
-    """Weighted mean over the valid pixels; 0 where there are none."""
+def _mean(cost: Tensor, valid: Tensor, weights: Tensor | None) -> Tensor:
+    """Weighted mean over the valid pixels of their cost, or of its sum; 0 where there are none."""
     if weights is None:
-        return (each * valid).sum() / valid.sum().clamp(min=1)
+        total = (cost * valid).sum() if cost.ndim else cost
+        return total / valid.sum().clamp(min=1)
     weights = weights * valid
-    return (each * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+    return (cost * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
