@@ -87,3 +87,24 @@ def test_a_long_name_in_a_script_of_many_bytes_is_written(tmp_path: Path) -> Non
     path = tmp_path / ("核" * 80 + ".tif")  # 244 bytes of 255
     write_atomically(path, lambda file: file.write(b"a"))
     assert path.read_bytes() == b"a"
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="no such devices here")
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    write_atomically(link, lambda file: file.write(b"a"))
+    assert link.is_symlink()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("links are not permitted here")
+    write_atomically(link, lambda file: file.write(b"new"))
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"

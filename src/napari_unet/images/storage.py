@@ -21,7 +21,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     Parameters
     ----------
     path : Path
-        Where the file goes.
+        Where the file goes. A link is followed; what is no file, ``/dev/stdout`` for example, is written to.
     write : callable
         Writes the content into an open binary file.
 
@@ -32,6 +32,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """
     temporary = None
     try:
+        if path.exists() and not path.is_file():  # renaming would put a file in the place of a device
+            with path.open("wb", buffering=0) as device:
+                write(device)
+            return
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         # part of the name only: names may have 255 bytes, of which a letter takes up to four
         descriptor, temporary = tempfile.mkstemp(
