@@ -33,9 +33,9 @@ def main(request: str, answer: str) -> None:
     for path, prediction in zip(files, predictions, strict=True):
         imsave(Path(task.output) / f"{path.stem}.png", prediction.astype("uint8"), check_contrast=False)
     measured = {
-        "training_seconds": round(trained - started, 2),
+        "training_seconds": round(trained - started, 4),
         "training_cpu_seconds": round(used, 2),
-        "prediction_seconds": round(done - trained, 2),
+        "prediction_seconds": round(done - trained, 4),
         "facts": facts,
     }
     Path(answer).write_text(json.dumps(measured))

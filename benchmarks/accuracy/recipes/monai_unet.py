@@ -66,7 +66,7 @@ def train(task: Task) -> tuple[Predictor, dict[str, Any]]:
     random = np.random.default_rng(task.seed)
     network.train()
     steps = 0
-    while not deadline.is_over:
+    while not (steps and deadline.is_over):
         drawn = random.choice(len(samples), min(IMAGES_PER_STEP, len(samples)), replace=False)
         patches = [patch for index in drawn for patch in vary(samples[index])]
         image, target = (torch.stack([patch[key].as_tensor() for patch in patches]) for key in both)

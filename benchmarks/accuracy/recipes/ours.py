@@ -11,6 +11,8 @@ from skimage.io import imread
 
 from benchmarks.accuracy.task import Predictor, Task
 
+MODEL = "model.safetensors"
+
 
 def prepare() -> None:
     """Nothing: what the plugin has to load is part of its minutes."""
@@ -31,7 +33,7 @@ def train(task: Task, **settings: Any) -> tuple[Predictor, dict[str, Any]]:
         elif isinstance(event, Finished):
             facts.update(event.summary)
 
-    file = Path(task.output) / "model.safetensors"
+    file = Path(task.output) / MODEL
     model = train_unet(
         task.train_images,
         task.train_labels,

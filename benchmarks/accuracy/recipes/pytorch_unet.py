@@ -49,7 +49,7 @@ def train(task: Task) -> tuple[Predictor, dict[str, Any]]:
     score_every = len(samples) // SCORES_PER_EPOCH
     steps = 0
     for image, target in _shuffled_for_ever(samples, random):
-        if deadline.is_over:
+        if steps and deadline.is_over:
             break
         network.train()
         logits = network(image)
