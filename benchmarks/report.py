@@ -100,8 +100,9 @@ def _rivals(lines: Lines) -> str:
     rows = []
     for measured, headline in _headlines():
         scores = [lines.headline(headline, measured.name, recipe, 5.0) for recipe in recipes]
-        best = max((score for score in scores if score is not None), default=None)
-        cells = [f"**{_number(score)}**" if score == best and score else _number(score) for score in scores]
+        known = [score for score in scores if score is not None]
+        best = max(known) if len(known) > 1 else None
+        cells = [f"**{_number(score)}**" if score and score == best else _number(score) for score in scores]
         rows.append([measured.name, headline.title, *cells])
     return _table(["set", "score", *(RECIPES[name].title for name in recipes)], rows)
 
