@@ -98,6 +98,15 @@ def test_the_slice_follows_the_slider(open_dock, model_file, worker):
     assert worker.jobs[-1].request.regions == (((3, 4), (0, 8), (0, 9)),)
 
 
+def test_what_is_in_view_goes_into_the_request(open_dock, model_file, worker):
+    opened = open_dock(np.zeros((5, 80, 90), np.uint8), model_file)
+    opened.viewer.dims.set_current_step(0, 3)
+    getattr(opened.viewer, "scene", opened.viewer).camera.center = (0, 20, 70)
+    line(opened)
+    opened.footer.button.click()
+    assert worker.jobs[-1].request.centres == ((3, 20, 70),)
+
+
 def test_selected_layers_are_segmented_each(open_dock, model_file, worker):
     opened = open_dock(EYE, model_file)
     other = opened.viewer.add_image(np.zeros((6, 6), np.uint8), name="other")

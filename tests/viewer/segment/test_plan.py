@@ -83,3 +83,14 @@ def test_channels_that_do_not_fit_are_said(layer, channels, words):
 def test_nothing_to_segment_is_said(sources, scope, words):
     with pytest.raises(InputError, match=words):
         plan(sources, scope)
+
+
+def test_the_view_is_segmented_first():
+    stack = Image(
+        np.zeros((4, 2, 8, 9)), axis_labels=("t", "c", "y", "x"), scale=(1, 1, 2, 2), translate=(0, 0, 10, 0)
+    )
+    model = model_record(network=network(n_channels=2))
+    planned = plan_segmentation(model, [[stack]], "layer", (3, 0, 0, 0), (3, 0, 20, 8))
+    assert planned.centres == ((3, 5, 4),)
+    assert planned.request(Path("m.safetensors"), PredictSettings()).centres == planned.centres
+    assert plan([[stack]], point=(0, 0, 0, 0), n_channels=2).centres is None

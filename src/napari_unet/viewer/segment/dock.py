@@ -83,8 +83,9 @@ class SegmentDock(QWidget):
             selection = self.viewer.layers.selection
             selected = [layer for layer in self.viewer.layers if layer in selection]
             try:
+                point = self.viewer.dims.point
                 plan = plan_segmentation(
-                    model.record, page.sources(selected), page.chosen_scope, self.viewer.dims.point
+                    model.record, page.sources(selected), page.chosen_scope, point, self._view_centre()
                 )
             except InputError as error:
                 problem = images_problem = str(error)
@@ -97,6 +98,15 @@ class SegmentDock(QWidget):
             is_ready=plan is not None,
         )
         return plan
+
+    def _view_centre(self) -> tuple[float, ...]:
+        """The middle of what the canvas shows, in world coordinates."""
+        dims = self.viewer.dims
+        point = list(dims.point)
+        camera = getattr(self.viewer, "scene", self.viewer).camera  # the viewer's own before napari 0.9
+        for axis, value in zip(dims.displayed, camera.center[-len(dims.displayed) :], strict=True):
+            point[axis] = float(value)
+        return tuple(point)
 
     def segment(self) -> None:
         """Begin to segment as soon as the device is known, unless something is wrong or a run is under way."""

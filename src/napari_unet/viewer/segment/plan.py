@@ -36,20 +36,27 @@ class SegmentPlan:
         Per image the part to segment; None for all of it.
     summary : str
         All of this as a sentence.
+    centres : tuple of (tuple of float), optional
+        Per image where the user looks, in pixels: that is segmented first.
     """
 
     images: tuple[Image, ...]
     anchors: tuple[ImageLayer, ...]
     regions: tuple[Box | None, ...]
     summary: str
+    centres: tuple[tuple[float, ...], ...] | None = None
 
     def request(self, model: Path, settings: PredictSettings) -> PredictionRequest:
         """The request that does it."""
-        return PredictionRequest(model, self.images, settings, self.regions)
+        return PredictionRequest(model, self.images, settings, self.regions, self.centres)
 
 
 def plan_segmentation(
-    record: ModelRecord, sources: Sequence[Sequence[ImageLayer]], scope: Scope, point: Sequence[float]
+    record: ModelRecord,
+    sources: Sequence[Sequence[ImageLayer]],
+    scope: Scope,
+    point: Sequence[float],
+    view: Sequence[float] | None = None,
 ) -> SegmentPlan:
     """Check that the model fits the images, and say what will be done.
 
@@ -63,6 +70,8 @@ def plan_segmentation(
         Whether to take only the slice at ``point``.
     point : sequence of float
         Where the viewer's sliders stand, in world coordinates.
+    view : sequence of float, optional
+        The middle of what is seen, in world coordinates.
 
     Raises
     ------
@@ -80,7 +89,11 @@ def plan_segmentation(
         slice_box(layers[0], image, point, record.network.ndim) if scope == "slice" else None
         for layers, image in zip(sources, images, strict=True)
     )
-    return SegmentPlan(images, tuple(s[0] for s in sources), regions, _summary(images, regions, record))
+    anchors = tuple(layers[0] for layers in sources)
+    centres = None
+    if view is not None:
+        centres = tuple(_position(a, i, view) for a, i in zip(anchors, images, strict=True))
+    return SegmentPlan(images, anchors, regions, _summary(images, regions, record), centres)
 
 
 def slice_box(layer: ImageLayer, image: Image, point: Sequence[float], ndim: int) -> Box | None:
@@ -95,12 +108,17 @@ def slice_box(layer: ImageLayer, image: Image, point: Sequence[float], ndim: int
     leading = len(shape) - ndim
     if leading == 0:
         return None
-    position = np.asarray(layer.world_to_data(point))[-layer.ndim :]
-    letters = image.axes if not layer.rgb else image.axes.replace("C", "")
-    where = [round(float(p)) for p, letter in zip(position, letters, strict=True) if letter != "C"][:leading]
+    where = [round(p) for p in _position(layer, image, point)[:leading]]
     if not all(0 <= p < size for p, size in zip(where, shape, strict=False)):
         raise InputError(f"The current slice lies outside {image.name}.", "Move the sliders to the image.")
     return (*((p, p + 1) for p in where), *((0, size) for size in shape[leading:]))
+
+
+def _position(layer: ImageLayer, image: Image, point: Sequence[float]) -> tuple[float, ...]:
+    """A point in world coordinates, in pixels along the image's label axes."""
+    position = np.asarray(layer.world_to_data(point))[-layer.ndim :]
+    letters = image.axes if not layer.rgb else image.axes.replace("C", "")
+    return tuple(float(p) for p, letter in zip(position, letters, strict=True) if letter != "C")
 
 
 def _check(image: Image, record: ModelRecord) -> None:
