@@ -58,7 +58,7 @@ def test_commands_run(document: str, workplace: Path, capsys: pytest.CaptureFixt
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("napari-unet ")]
     assert bool(commands) == (document != "docs/api.md")
     for command in commands:
-        if command[0] == "train":
+        if command[0] in ("train", "find-rate"):
             command = [part for part in command if part not in ("--minutes", "5")] + list(TOY_OPTIONS)
         assert run(command) == 0, capsys.readouterr().err
 
