@@ -51,7 +51,7 @@ class RateSearchRequest:
     start_from : Path, optional
         The model that would be fine-tuned; it is only read.
     tries : int, optional
-        How many rates are tried, one step each; by default as many as the time of a search allows.
+        How many rates are tried, one step each; by default 40, for which the suggestion is calibrated.
     """
 
     images: tuple[AnnotatedImage, ...]

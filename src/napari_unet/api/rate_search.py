@@ -33,18 +33,18 @@ def find_learning_rate(
     stop: StopCallback | None = None,
     **overrides: Any,
 ) -> RateFound:
-    """Find a learning rate for :func:`~napari_unet.train`, in about half a minute; no model is written or changed.
+    """Find a learning rate for :func:`~napari_unet.train`, with a short training; no model is written or changed.
 
-    The learning rate rises from 1e-6 to 1 while the loss is watched (Smith 2017); the suggestion is the end of its steep fall.
-    See :mod:`napari_unet.training.rate_finder`.
+    The learning rate rises from 1e-6 to 1 while the loss is watched (Smith 2017); the suggestion is near the end of
+    its steep fall. See :mod:`napari_unet.training.rate_finder`.
 
     Parameters
     ----------
     images, labels, settings, start_from, labels_are, annotation, axes, **overrides
         As for :func:`~napari_unet.train`; the length of the training only counts where sizes are chosen by it.
     tries : int, optional
-        How many rates are tried, one step each, at least 10; with the same seed the result can be repeated. By
-        default as many as the time allows, at most 100.
+        How many rates are tried, one step each, at least 10. More of them show a smoother curve, and a lower
+        suggestion: it is calibrated for the default of 40.
     progress : callable, optional
         Receives every event; see :mod:`napari_unet.events`.
     stop : callable, optional

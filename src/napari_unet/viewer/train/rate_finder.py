@@ -31,8 +31,8 @@ from napari_unet.viewer.train.rate_plot import RatePlot
 
 _FIND, _STOP = "Find learning rate", "Stop searching"
 _FIND_TIP = (
-    "Train for about half a minute with a learning rate that rises from 1e-6 to 1, and suggest one from where "
-    "the loss falls. Nothing is saved, and no model is changed."
+    "Train for 40 steps, usually less than half a minute, with a learning rate that rises from 1e-6 to 1, and suggest "
+    "one from where the loss falls. Nothing is saved, and no model is changed."
 )
 _STOP_TIP = "End the search; nothing is suggested then."
 _PAUSE = 1000

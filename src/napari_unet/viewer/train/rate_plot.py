@@ -78,7 +78,7 @@ class RatePlot(QWidget):
         plot.hideButtons()
         plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         item = plot.getPlotItem()
-        item.setContentsMargins(0, 2, 6, 0)
+        item.setContentsMargins(0, 2, 6, 6)
         item.showGrid(x=True, y=True, alpha=0.2)
         item.setLabel("left", "Loss")
         item.setLabel("bottom", "Learning rate")
@@ -87,7 +87,7 @@ class RatePlot(QWidget):
         item.getAxis("bottom").setHeight(40)
         item.getAxis("bottom").setStyle(hideOverlappingLabels=False)
         item.getAxis("bottom").setTicks([[(d, f"1e{d}" if d else "1") for d in _DECADES]])
-        plot.setXRange(_DECADES[0], _DECADES[-1], padding=0.02)
+        plot.setXRange(_DECADES[0], _DECADES[-1], padding=0.07)
         self._items = {
             "loss": plot.plot([], [], pen=None, symbol="o", symbolSize=4),
             "smoothed": plot.plot([], []),
