@@ -12,25 +12,28 @@ from torch.nn.modules.conv import _ConvNd
 from napari_unet.nets import UNet
 
 
-def fold_batch_norm(network: UNet) -> UNet:
+def fold_batch_norm(network: UNet, precision: torch.dtype | None = None) -> UNet:
     """Copy of a network for inference, its batch norms folded into the convolutions before them.
 
     Parameters
     ----------
     network : UNet
         Left as it is. Its batch norms are taken with their running statistics, whatever mode it is in.
+    precision : torch.dtype, optional
+        Of the copy's weights; that of the network if not given.
 
     Returns
     -------
     UNet
-        In evaluation mode. Without batch norm, a plain copy.
+        In evaluation mode, on the same device. Without batch norm, a plain copy.
     """
-    if network.settings.norm != "batch":
-        return deepcopy(network).eval().requires_grad_(False)
     like = next(network.parameters())
+    precision = precision or like.dtype
+    if network.settings.norm != "batch":
+        return deepcopy(network).to(precision).eval().requires_grad_(False)
     with torch.device("meta"):  # random weights that nobody reads would take longer than folding
-        folded = UNet.from_settings(network.settings.model_copy(update={"norm": None})).to(like.dtype)
-    folded.to_empty(device=like.device)
+        folded = UNet.from_settings(network.settings.model_copy(update={"norm": None}))
+    folded.to(precision).to_empty(device=like.device)
     with torch.no_grad():
         for (source, norm), (target, _) in zip(_convolutions(network), _convolutions(folded), strict=True):
             weight, bias = _folded(source, norm)
@@ -51,13 +54,12 @@ def _convolutions(network: nn.Module) -> list[tuple[_ConvNd, _BatchNorm | None]]
 
 
 def _folded(convolution: _ConvNd, norm: _BatchNorm | None) -> tuple[torch.Tensor, torch.Tensor]:
-    weight, bias = _double(convolution.weight), _double(_bias(convolution))
+    weight, bias = convolution.weight, _double(_bias(convolution))
     if norm is not None and norm.running_mean is not None and norm.running_var is not None:
         gain = _double(norm.weight) / torch.sqrt(_double(norm.running_var) + norm.eps)
-        weight = weight * gain.reshape(-1, *(1,) * (weight.ndim - 1))
+        weight = weight * gain.to(weight).reshape(-1, *(1,) * (weight.ndim - 1))
         bias = (bias - _double(norm.running_mean)) * gain + _double(norm.bias)
-    dtype = convolution.weight.dtype
-    return weight.to(dtype), bias.to(dtype)
+    return weight, bias
 
 
 def _double(values: torch.Tensor) -> torch.Tensor:

@@ -183,8 +183,8 @@ class TiledNetwork:
         return largest_core(self._network, shape, self._most_pixels())
 
     def _prepare(self, precision: torch.dtype) -> UNet:
-        folded = fold_batch_norm(self._original)
-        return folded.to(device=self.device, dtype=precision, memory_format=folded.memory_format)  # type: ignore[call-overload,no-any-return]
+        folded = fold_batch_norm(self._original, precision)
+        return folded.to(device=self.device, memory_format=folded.memory_format)  # type: ignore[call-overload,no-any-return]
 
     def _next_batch(self, waiting: list[Iterator[_Piece]], shape: Sequence[int]) -> list[_Piece]:
         """The next piece, and those after it whose tiles look the same, as many as there is room for."""
@@ -264,13 +264,21 @@ class TiledNetwork:
         self._check_due = False
         tile = self._tile(piece.core, shape, self._symmetries[0])
         block = _block(piece.read, tile, shape, self._symmetries[0])
-        same = agreement(self._prepare(torch.float32), self._network, block, tile, logits)
+        same = agreement(self._exact(), self._network, block, tile, logits)
         if same >= LEAST_AGREEMENT:
             return ""
         return (
             f"16-bit numbers are not exact enough for this network: only {same:.1%} of the pixels of the first "
             f"tile looked at get the same class as with 32-bit numbers ({LEAST_AGREEMENT:.0%} are needed)"
         )
+
+    def _exact(self) -> UNet:
+        """The network in 32 bits on the device; the original itself where that will do."""
+        original = self._original
+        like = next(original.parameters())
+        if like.device == self.device and like.dtype == torch.float32 and not original.training:
+            return original
+        return self._prepare(torch.float32)
 
     def _use_less_memory(self, batch: Sequence[_Piece]) -> Notice | None:
         if len(batch) > 1:

@@ -1,0 +1,180 @@
+"""One way to predict the image, in a process of its own that waits for its turn: ``python -m`` this, by speed.py.
+
+The process says ``{"ready": true}`` once libraries, weights and image are loaded, then answers each line on
+standard input with one prediction: its seconds, and the peak of its memory above what it took when it was ready.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+
+from napari_unet.device import available_memory
+from napari_unet.images import Image
+from napari_unet.inference import predict_array
+from napari_unet.models.files import Model, load_model
+from napari_unet.settings import PredictSettings
+
+Predict = Callable[[], NDArray[np.integer]]
+
+MATMUL = 2048
+"""Side of the matrices whose product is taken for the peak of the machine."""
+
+
+def ours(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
+    """As a user gets it: normalisation, choice of format, check of the first tile and class values included."""
+    settings = PredictSettings(device="cpu", threads=threads)
+    return lambda: predict_array(model, image, settings)[0]
+
+
+def monai(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
+    """Its sliding window in fp32 as documented; one window at a time takes the least memory."""
+    from monai.inferers import sliding_window_inference
+
+    pixels = torch.from_numpy(normalised(model, image))[None]
+
+    def predict() -> NDArray[np.integer]:
+        with torch.inference_mode():
+            return (
+                sliding_window_inference(pixels, (512, 512), 1, model.network, overlap=0.25)[0]
+                .argmax(0)
+                .numpy()
+            )
+
+    return predict
+
+
+def plain(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
+    """The network in fp32 on the whole image."""
+    pixels = torch.from_numpy(normalised(model, image))[None]
+    return lambda: untiled(model, pixels)
+
+
+def channels_last(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
+    """The same with torch's faster order of values."""
+    pixels = torch.from_numpy(normalised(model, image))[None].to(memory_format=torch.channels_last)
+    model.network.to(memory_format=torch.channels_last)
+    return lambda: untiled(model, pixels)
+
+
+def untiled(model: Model, pixels: torch.Tensor) -> NDArray[np.integer]:
+    with torch.inference_mode():
+        return model.network(pixels)[0].argmax(0).numpy()
+
+
+def openvino(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
+    """In bf16 on the whole image, with its own optimisations."""
+    import openvino as ov
+
+    pixels = normalised(model, image)[None]
+    converted = ov.convert_model(
+        model.network, example_input=torch.zeros(1, 1, 64, 64), input=[1, 1, *image.shape]
+    )
+    options = {
+        "INFERENCE_PRECISION_HINT": "bf16",
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    compiled = ov.Core().compile_model(converted, "CPU", options)
+    return lambda: compiled(pixels)[0][0].argmax(0)
+
+
+def onnxruntime(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
+    """In fp32 on the whole image."""
+    import io
+
+    import onnxruntime as ort
+
+    pixels, file = normalised(model, image)[None], io.BytesIO()
+    torch.onnx.export(
+        model.network, (torch.zeros(1, 1, *image.shape),), file, input_names=["image"], dynamo=False
+    )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"image": pixels})[0][0].argmax(0)
+
+
+CONTESTANTS = {f.__name__: f for f in (ours, monai, plain, channels_last, openvino, onnxruntime)}
+
+
+def normalised(model: Model, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(1, Y, X), as the network was trained on."""
+    statistics = model.record.normalisation.statistics(Image("image", (image,), "YX"))
+    return statistics.apply(image[None])
+
+
+def matmul_flops(dtype: torch.dtype) -> float:
+    """Floating-point operations per second of a large matrix product, the best of a few."""
+    one = torch.rand(MATMUL, MATMUL).to(dtype)
+    best = float("inf")
+    for _ in range(6):
+        start = perf_counter()
+        one @ one
+        best = min(best, perf_counter() - start)
+    return 2 * MATMUL**3 / best
+
+
+def side_that_fits(name: str, side: int) -> int:
+    """Halved until the features of an untiled network fit into memory; tiled ones always do."""
+    if name in ("ours", "monai"):
+        return side
+    while 8 * 64 * 4 * side**2 > 0.8 * available_memory():
+        side //= 2
+    return side
+
+
+def main() -> None:
+    name, path, image_path, threads = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    torch.set_num_threads(threads)
+    if name == "peak":
+        _serve(lambda: {n: matmul_flops(d) for n, d in (("fp32", torch.float32), ("bf16", torch.bfloat16))})
+        return
+    model, image = load_model(path), np.load(image_path)
+    side = side_that_fits(name, len(image))
+    predict = CONTESTANTS[name](model, np.ascontiguousarray(image[:side, :side]), threads)
+    idle = psutil.Process().memory_info().rss
+
+    def turn() -> dict[str, object]:
+        _forget_peak()
+        start = perf_counter()
+        labels = predict()
+        seconds = perf_counter() - start
+        np.save(image_path.with_name(f"{name}.npy"), labels.astype(np.uint8))
+        return {"seconds": seconds, "side": side, "memory": _peak() - idle}
+
+    _serve(turn)
+
+
+def _serve(turn: Callable[[], dict[str, object]] | Callable[[], dict[str, float]]) -> None:
+    answers = os.fdopen(os.dup(1), "w")  # what libraries print shall not be taken for an answer
+    os.dup2(2, 1)
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(turn()), file=answers, flush=True)
+
+
+def _forget_peak() -> None:
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        clear.write_text("5")
+
+
+def _peak() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    return int(getattr(psutil.Process().memory_info(), "peak_wset", 0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Speed of training: a step of the 31M-parameter network, and the trainer as a whole against a bare loop."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_unet.device import choose_precision
+from napari_unet.events import Finished, Started
+from napari_unet.images import AnnotatedImage
+from napari_unet.images.files import read_image, read_labels
+from napari_unet.nets import UNet, init_weights
+from napari_unet.requests import TrainingRequest
+from napari_unet.samples import sample
+from napari_unet.settings import TrainSettings
+from napari_unet.training.assembly import Parts, assemble
+from napari_unet.training.fit import fit
+from napari_unet.training.preparation import prepare
+from napari_unet.training.sizing import choose_plan
+
+CPU = torch.device("cpu")
+SAMPLE = "myelin"
+READY = 4
+"""Batches that the bare loop takes in turn."""
+
+
+def request(output: Path, **options: Any) -> TrainingRequest:
+    """To train on images that come with the package."""
+    source = sample(SAMPLE)
+    images = tuple(AnnotatedImage(read_image(i), read_labels(j)) for i, j in source.pairs())
+    return TrainingRequest(images, source.annotation, TrainSettings(device="cpu", **options), output)
+
+
+def parts_of(wanted: TrainingRequest) -> Parts:
+    """What the trainer's steps are made of."""
+    preparation = prepare(wanted)
+    classes = len(wanted.annotation.classes)
+    plan = choose_plan(wanted.settings, preparation.planes, preparation.n_channels, classes, CPU)
+    return assemble(wanted, preparation, plan, CPU, choose_precision(CPU, wanted.settings.precision))
+
+
+def step_ratio(rounds: int, threads: int) -> dict[str, Any]:
+    """Step of the 31M-parameter network, batch 4, 256²: ours with augmentation over plain fp32 on a ready batch."""
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = request(
+            Path(folder) / "m.safetensors", width=64, patch_size=256, batch_size=4, threads=threads
+        )
+        parts = parts_of(wanted)
+    network = UNet.padded(1, len(wanted.annotation.classes))
+    init_weights(network)
+    optimizer, criterion = (
+        torch.optim.Adam(network.parameters(), lr=1e-4),
+        nn.CrossEntropyLoss(ignore_index=-1),
+    )
+    with parts.batches as batches:
+        ready = batches.next()
+        images, classes = ready[0].contiguous(), ready[1].long()
+
+        def ours() -> None:
+            parts.optimisation.step(*batches.next())
+
+        def plain() -> None:
+            optimizer.zero_grad()
+            criterion(network(images), classes).backward()
+            optimizer.step()
+
+        def augmented() -> None:
+            batches.next()
+
+        seconds = alternate({"ours": ours, "plain_fp32": plain, "batch": augmented}, rounds)
+    ours_s, plain_s = seconds["ours"], seconds["plain_fp32"]
+    return {
+        "batch": 4,
+        "patch": 256,
+        "width": 64,
+        "seconds": {name: median(values) for name, values in seconds.items()},
+        "ours_to_plain_fp32": median(a / b for a, b in zip(ours_s, plain_s, strict=True)),
+        "batch_share_of_step": median(a / b for a, b in zip(seconds["batch"], ours_s, strict=True)),
+    }
+
+
+def alternate(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each, taken in turns so that what else the machine does hits all; a first turn is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name in list(works)[:: 1 if turn % 2 else -1]:
+            start = perf_counter()
+            works[name]()
+            if turn:
+                seconds[name].append(perf_counter() - start)
+    return seconds
+
+
+def trainer_share(seconds: float, threads: int, **options: Any) -> dict[str, Any]:
+    """Steps per second of a whole training, validation and all, over those of a bare loop before and after it."""
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = request(Path(folder) / "m.safetensors", minutes=seconds / 60, threads=threads, **options)
+        parts = parts_of(wanted)
+        with parts.batches as batches:
+            ready = [batches.next() for _ in range(READY)]
+        before = bare(parts, ready, seconds / 2)
+        plan: dict[str, Any] = {}
+        rate = float("nan")
+        for event in fit(wanted, lambda: False):
+            if isinstance(event, Started):
+                plan = event.plan
+            elif isinstance(event, Finished):
+                rate = event.summary["steps_per_second"]
+        after = bare(parts, ready, seconds / 2)
+    return {
+        "width": plan["width"],
+        "patch": plan["patch_size"],
+        "batch": plan["batch_size"],
+        "precision": plan["precision"],
+        "seconds": seconds,
+        "steps_per_second": rate,
+        "bare_before": before,
+        "bare_after": after,
+        "share": rate / ((before + after) / 2),
+    }
+
+
+def bare(parts: Parts, ready: list[tuple[Tensor, Tensor]], seconds: float) -> float:
+    """Steps per second of forward, loss, backward and optimizer on ready batches, in the trainer's format."""
+    optimisation = parts.optimisation
+    step, start = 0, 0.0
+    while step < 3 or perf_counter() - start < seconds:
+        if step == 1:
+            start = perf_counter()  # the first makes the optimizer's state
+        images, classes = ready[step % len(ready)]
+        optimisation.optimizer.zero_grad(set_to_none=True)
+        optimisation.criterion(optimisation.forward(optimisation.network, images), classes).backward()
+        optimisation.optimizer.step()
+        step += 1
+    return (step - 1) / (perf_counter() - start)
