@@ -11,7 +11,7 @@ from napari_unet.device import available_memory
 from napari_unet.inference.tiles import longest_source, round_up
 from napari_unet.nets import UNet
 
-_MOST_VALUES = 128 * 2**20
+_MOST_VALUES = 136 * 2**20
 """Features of a tile held at once at most: more save little, and memory shall not grow with the image."""
 
 _SHARE_OF_MEMORY = 0.4  # of what is free
