@@ -177,7 +177,7 @@ def write_labels(path: Path | str, labels: NDArray[Any]) -> None:
         raise InputError(f"A PNG cannot hold the labels of {path.name}.", "Write a .tif instead.")
     if labels.dtype not in (np.uint8, np.uint16):
         labels = labels.astype(np.uint8 if largest < 256 else np.uint16)
-    data = _mark_png(imagecodecs.png_encode(np.ascontiguousarray(labels)))
+    data = _mark_png(bytes(imagecodecs.png_encode(np.ascontiguousarray(labels))))
     write_atomically(path, lambda file: file.write(data))
 
 
