@@ -55,7 +55,7 @@ def test_train_predict_evaluate_info(folder: Path, capsys: pytest.CaptureFixture
     assert "a.png" in told.out
     assert "e.tif" in told.out
     assert "Saved" in told.out
-    assert "Training on cpu" in told.err
+    assert "Training on CPU" in told.err
     assert "\r" not in told.err
     record = load_model(folder / "m.safetensors").record
     assert record.training is not None
