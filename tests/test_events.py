@@ -24,6 +24,7 @@ EXAMPLES: list[events.Event] = [
     events.PredictedRegion(0, ((0, 2), (0, 3)), np.ones((2, 3), np.uint8), np.ones((2, 2, 3), np.float16)),
     events.Finished(True, "model.safetensors", {"mean_dice": 0.9}),
     events.Failed("It is broken.", "Repair it.", "InputError", "traceback"),
+    events.RateFound(3e-3, "It fell there.", np.ones(2), np.ones(2), np.ones(2), False),
     events.DeviceReport("cpu", "CPU", "gpu_full", "Others use it.", 1, 2),
 ]
 
