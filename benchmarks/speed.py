@@ -45,78 +45,44 @@ SOURCES = (
     "src/napari_unet/nets",
     "src/napari_unet/device",
 )
+PACKAGES = {"monai": "monai", "monai_4": "monai", "openvino": "openvino", "onnxruntime": "onnxruntime"}
 STEPS = 25
 """Of a training that makes the weights: untrained ones would have ties everywhere."""
 
 
 class Contestant:
-    """A process that predicts the image when it is its turn."""
+    """Predicts the image when it is its turn, in a fresh process each time, so that memory is given back."""
 
     def __init__(self, name: str, model: Path, image: Path, threads: int) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.speed_contestants",
-            name,
-            str(model),
-            str(image),
-            str(threads),
-        ]
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        arguments = [name, str(model), str(image), str(threads)]
+        self._command = [sys.executable, "-m", "benchmarks.speed_contestants", *arguments]
         self.name = name
         self.turns: list[dict[str, Any]] = []
-        self.works = "ready" in self._answer()
+        self.works = True
 
     def turn(self) -> None:
-        """Predict once; a process that fails, for want of memory say, is left out from then on."""
-        if not self.works or self.process.stdin is None:
-            return
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        answer = self._answer()
-        if answer:
-            self.turns.append(answer)
-        self.works = bool(answer)
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.wait()
-
-    def _answer(self) -> dict[str, Any]:
-        text = self.process.stdout.readline() if self.process.stdout is not None else ""
-        return json.loads(text) if text.strip() else {}
+        """Predict once; what fails, for want of memory say, is left out from then on."""
+        if self.works:
+            answer = subprocess.run(self._command, cwd=ROOT, capture_output=True, text=True, check=False)
+            self.works = answer.returncode == 0
+            if self.works:
+                self.turns.append(json.loads(answer.stdout))
+            else:
+                print(f"{self.name} failed: {answer.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
 
 
 def prediction(model: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Every contestant in turns; returns seconds, ratios, shares of the peak, memory and agreement."""
     side, image = options.side, folder / "image.npy"
     np.save(image, picture(side))
-    skipped = {
-        n: "not installed"
-        for n in options.only
-        if n in ("openvino", "onnxruntime", "monai") and not installed(n)
-    }
+    skipped = {name: "not installed" for name in options.only if not installed(PACKAGES.get(name, "torch"))}
     names = [name for name in options.only if name not in skipped]
-    contestants = []
-    for name in ["peak", *names]:
-        contestants.append(Contestant(name, model, image, options.threads))
-    try:
-        for number in range(options.rounds):
-            for one in contestants[:1] + contestants[1:][:: 1 if number % 2 == 0 else -1] + contestants[:1]:
-                one.turn()
-                said = one.turns[-1] if one.turns else "failed"
-                print(f"round {number + 1}: {one.name} {said}", file=sys.stderr, flush=True)
-    finally:
-        for one in contestants:
-            one.close()
+    contestants = [Contestant(name, model, image, options.threads) for name in ("peak", *names)]
+    for number in range(options.rounds):
+        order = contestants[1:][:: 1 if number % 2 == 0 else -1]
+        for one in (contestants[0], *order, contestants[0]):
+            one.turn()
+            print(f"round {number + 1}: {one.name} {one.turns[-1:]}", file=sys.stderr, flush=True)
     peak = {kind: median(turn[kind] for turn in contestants[0].turns) for kind in ("fp32", "bf16")}
     found = {one.name: one for one in contestants[1:] if one.works}
     skipped |= {one.name: "failed" for one in contestants[1:] if not one.works}

@@ -42,6 +42,7 @@ def test_as_if_the_whole_was_computed(name: str, data: st.DataObject) -> None:
     strip_bytes = data.draw(st.sampled_from([1, 2**14, 2**30]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(part, "_STRIP_BYTES", strip_bytes)
+        patch.setattr(part, "STEP", data.draw(st.sampled_from([2, 16, 128])))
         actual = part.part_logits(network, image, wanted)
     torch.testing.assert_close(actual, network(image)[(..., *wanted)], atol=1e-5, rtol=1e-5)
 

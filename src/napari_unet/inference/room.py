@@ -8,29 +8,30 @@ from math import prod
 import torch
 
 from napari_unet.device import available_memory
+from napari_unet.inference.part import STEP
 from napari_unet.inference.tiles import longest_source, round_up
 from napari_unet.nets import UNet
 
-_MOST_VALUES = 136 * 2**20
+_MOST_VALUES = 128 * 2**20
 """Features of a tile held at once at most: more save little, and memory shall not grow with the image."""
 
 _SHARE_OF_MEMORY = 0.4  # of what is free
 
 
-def largest_core(network: UNet, shape: Sequence[int], pixels: int) -> int:
-    """Largest side of a core whose source has no more pixels, for an image of this shape.
+def largest_core(network: UNet, shape: Sequence[int], pixels: int, in_parts: bool) -> int:
+    """Largest side of a core that needs no more pixels at once, for an image of this shape.
 
     The image is cut into as few pieces as that allows, all of about the same size.
     """
     core, pieces = round_up(max(shape), network.stride), 1
-    while core > network.stride and _largest_source(network, shape, core) > pixels:
+    while core > network.stride and _pixels_at_once(network, shape, core, in_parts) > pixels:
         pieces += 1
         core = min(core - network.stride, round_up(-(-max(shape) // pieces), network.stride))
     return core
 
 
 def most_pixels(network: UNet, device: torch.device, precision: torch.dtype, in_parts: bool) -> int:
-    """How many pixels a source may have.
+    """How many pixels may be worked on at once.
 
     Parameters
     ----------
@@ -42,8 +43,9 @@ def most_pixels(network: UNet, device: torch.device, precision: torch.dtype, in_
         Of the features.
     in_parts : bool
         Whether :func:`napari_unet.inference.part.part_logits` does the work: it holds the skip connections and
-        one level's output, 2.5 maps of the first level; otherwise skip, up-sampled, joined and convolved
-        features are alive at once.
+        what flows between levels, 2.5 maps of the first level, over so many rows as lie between the first level
+        of the encoder and that of the decoder. Otherwise skip, up-sampled, joined and convolved features are
+        alive at once, for the whole source.
     """
     settings = network.settings
     maps = 2.5 if in_parts else 7
@@ -61,7 +63,10 @@ def free_bytes(device: torch.device) -> int:
     return available_memory()
 
 
-def _largest_source(network: UNet, shape: Sequence[int], core: int) -> int:
+def _pixels_at_once(network: UNet, shape: Sequence[int], core: int, in_parts: bool) -> int:
     if network.settings.padding == "valid":
         return prod(network.input_size(min(core, size)) for size in shape)
-    return prod(longest_source(size, core, network.receptive_radius, network.stride) for size in shape)
+    rows, *across = (longest_source(size, core, network.receptive_radius, network.stride) for size in shape)
+    if in_parts:
+        rows = min(rows, network.receptive_radius + 3 * STEP // 2)
+    return rows * prod(across)

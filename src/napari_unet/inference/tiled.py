@@ -180,7 +180,7 @@ class TiledNetwork:
         """Largest side of a core, in pixels, for an image: as wished, or what fits into the free memory."""
         if self.tile_size is not None:
             return self.tile_size
-        return largest_core(self._network, shape, self._most_pixels())
+        return largest_core(self._network, shape, self._most_pixels(), self._in_parts)
 
     def _prepare(self, precision: torch.dtype) -> UNet:
         folded = fold_batch_norm(self._original, precision)
@@ -244,16 +244,16 @@ class TiledNetwork:
         return None
 
     def _part(self, batch: Tensor, part: tuple[slice, ...]) -> Tensor:
-        if self._compiled is None and self._takes_parts:
+        if self._in_parts:
             return part_logits(self._network, batch, part)
         logits: Tensor = (self._compiled or self._network)(batch)
         return logits[(slice(None), slice(None), *part)]
 
     @property
-    def _takes_parts(self) -> bool:
-        """Whether no output depends on more than what is around it, zeros beyond the image included."""
+    def _in_parts(self) -> bool:
+        """Whether a part can be computed by itself: no output depends on more than what is around it."""
         settings = self._network.settings
-        return settings.padding == "same" and settings.norm is None
+        return self._compiled is None and settings.padding == "same" and settings.norm is None
 
     def _problem(self, piece: _Piece, logits: Tensor, shape: Sequence[int]) -> str:
         """What is wrong with 16-bit numbers here; empty if nothing is."""
@@ -299,8 +299,7 @@ class TiledNetwork:
         return round_up(size, self._network.stride)
 
     def _most_pixels(self) -> int:
-        in_parts = self._takes_parts and self._compiled is None
-        return most_pixels(self._network, self.device, self.precision, in_parts)
+        return most_pixels(self._network, self.device, self.precision, self._in_parts)
 
 
 def predict_logits(
