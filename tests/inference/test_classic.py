@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_unet.errors import InputError
+from napari_unet.errors import DeviceError, InputError, OutOfMemoryError
 from napari_unet.inference.classic import predict
 from napari_unet.nets import UNet
 
@@ -47,3 +47,38 @@ def test_a_failing_model_keeps_its_mode() -> None:
 def test_other_dimensions_are_refused() -> None:
     with pytest.raises(InputError, match="2 dimensions"):
         predict(UNet(1, 2, width=2, depth=1), torch.rand(8, 8), "cpu")
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_raw_values_are_refused_and_the_remedy_is_named(dtype: torch.dtype) -> None:
+    with pytest.raises(InputError, match=r"holds \w+ values.*image\.float\(\) / 255"):
+        predict(UNet(1, 2, width=2, depth=1), torch.zeros(1, 8, 8, dtype=dtype), "cpu")
+
+
+def test_floats_of_any_precision_will_do() -> None:
+    torch.manual_seed(0)
+    network, image = UNet(1, 2, width=2, depth=1), torch.randn(1, 8, 8)
+    assert torch.equal(predict(network, image.double(), "cpu"), predict(network, image, "cpu"))
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda", "cuda:7", "cpuu"])
+def test_a_device_that_does_not_exist_is_explained(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def empty(*args: object, device: torch.device) -> None:
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    network = UNet(1, 2, width=2, depth=1).train()
+    monkeypatch.setattr("napari_unet.device.choice.torch.empty", empty)
+    with pytest.raises(DeviceError, match=f"{device}.*cannot be used here.*napari-unet device"):
+        predict(network, torch.rand(1, 8, 8), device)
+    assert network.training
+
+
+def test_lack_of_memory_is_explained_and_other_failures_are_not() -> None:
+    class Failing(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("can't allocate memory" if image.shape[-1] > 8 else "illegal instruction")
+
+    with pytest.raises(OutOfMemoryError, match="tiles"):
+        predict(Failing(), torch.rand(1, 8, 9), "cpu")
+    with pytest.raises(RuntimeError, match="illegal"):
+        predict(Failing(), torch.rand(1, 8, 8), "cpu")

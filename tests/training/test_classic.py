@@ -5,6 +5,7 @@ import torch
 from torch.optim import Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from napari_unet.errors import DeviceError
 from napari_unet.nets import UNet
 from napari_unet.training.classic import setup_training
 from napari_unet.training.losses import CombinedLoss
@@ -30,3 +31,8 @@ def test_the_learning_rate_is_halved_after_ten_bad_validations():
     assert optimizer.param_groups[0]["lr"] == 1e-4
     scheduler.step(1.0)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(5e-5)
+
+
+def test_an_unknown_device_is_explained():
+    with pytest.raises(DeviceError, match=r"'gpu' cannot be used here.*\"cpu\""):
+        setup_training(UNet(1, 2, width=2, depth=1), "gpu")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         choose_precision,
         choose_threads,
         is_out_of_memory,
+        open_device,
         release_memory,
     )
     from napari_unet.device.hardware import available_memory
@@ -23,6 +24,7 @@ _HOMES = {
     "choose_precision": "napari_unet.device.choice",
     "choose_threads": "napari_unet.device.choice",
     "is_out_of_memory": "napari_unet.device.choice",
+    "open_device": "napari_unet.device.choice",
     "probe": "napari_unet.device.trial",
     "release_memory": "napari_unet.device.choice",
 }
@@ -33,6 +35,7 @@ __all__ = [
     "choose_precision",
     "choose_threads",
     "is_out_of_memory",
+    "open_device",
     "probe",
     "release_memory",
 ]

@@ -55,6 +55,26 @@ def choose_device(wanted: Device = "auto", report: DeviceReport | None = None) -
     return torch.device(report.device)
 
 
+def open_device(device: torch.device | str) -> torch.device:
+    """Device that was named as for torch, after it has held a value.
+
+    Raises
+    ------
+    DeviceError
+        If torch knows no device of this name, or it cannot be used here.
+    """
+    try:
+        opened = torch.device(device)
+        torch.empty(1, device=opened)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DeviceError(
+            f"The device {str(device)!r} cannot be used here: {reason.rstrip('.')}.",
+            'Use "cpu"; `napari-unet device` tells whether there is a GPU.',
+        ) from error
+    return opened
+
+
 def choose_precision(device: torch.device, wanted: Precision = "auto") -> torch.dtype:
     """Number format for a run.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from napari_unet.lazy import lazy_names
 
 if TYPE_CHECKING:
     from napari_unet.inference.folding import fold_batch_norm
     from napari_unet.inference.prediction import predict, predict_array
-    from napari_unet.inference.tiled import TiledNetwork, predict_logits
+    from napari_unet.inference.tiled import TiledNetwork
     from napari_unet.inference.tiles import Tile, plan_tiles
+    from napari_unet.inference.whole import predict_logits
 
 _HOMES = {
     "Tile": "napari_unet.inference.tiles",
@@ -18,7 +20,7 @@ _HOMES = {
     "plan_tiles": "napari_unet.inference.tiles",
     "predict": "napari_unet.inference.prediction",
     "predict_array": "napari_unet.inference.prediction",
-    "predict_logits": "napari_unet.inference.tiled",
+    "predict_logits": "napari_unet.inference.whole",
 }
 
 __all__ = [
@@ -32,11 +34,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, __all__)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_unet.errors import InputError
+from napari_unet.device import is_out_of_memory, open_device
+from napari_unet.errors import InputError, OutOfMemoryError
 
 
 def predict(model: nn.Module, image: Tensor, device: torch.device | str) -> Tensor:
@@ -17,7 +18,7 @@ def predict(model: nn.Module, image: Tensor, device: torch.device | str) -> Tens
         From ``(N, C, H, W)`` to logits ``(N, K, H, W)``. Moved to ``device``; used in evaluation mode, and
         left in the mode it was in.
     image : Tensor
-        ``(C, H, W)`` or ``(N, C, H, W)``, normalised as for training.
+        ``(C, H, W)`` or ``(N, C, H, W)``, normalised as for training: floats, of whatever precision.
     device : torch.device or str
         Where to compute.
 
@@ -30,18 +31,36 @@ def predict(model: nn.Module, image: Tensor, device: torch.device | str) -> Tens
     Raises
     ------
     InputError
-        If the image has neither 3 nor 4 dimensions.
+        If the image has neither 3 nor 4 dimensions, or does not hold floats.
+    DeviceError
+        If the device does not exist here.
+    OutOfMemoryError
+        If the whole image does not fit into its memory.
     """
     if image.ndim not in (3, 4):
         raise InputError(
             f"The image has {image.ndim} dimensions, {tuple(image.shape)}.", "Give it as CHW or NCHW."
         )
+    if not image.is_floating_point():
+        raise InputError(
+            f"The image holds {str(image.dtype).removeprefix('torch.')} values, a network computes with floats.",
+            "Convert and normalise it as for training, for example image.float() / 255.",
+        )
+    device = open_device(device)
+    like = next(model.parameters(), image)
     batch = image if image.ndim == 4 else image[None]
     training = model.training
-    model.to(device).eval()
     try:
+        model.to(device).eval()
         with torch.no_grad():
-            logits = model(batch.to(device))
+            logits = model(batch.to(device, like.dtype))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            "The whole image does not fit into memory at once.",
+            "Save the model and predict with its file: that cuts the image into tiles.",
+        ) from None
     finally:
         model.train(training)
     classes = class_indices(logits)

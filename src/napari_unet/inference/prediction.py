@@ -21,8 +21,9 @@ from napari_unet.events import Box, Event, Finished, Notice, PredictedRegion, Pr
 from napari_unet.images import Image
 from napari_unet.images.normalisation import IntensityStatistics
 from napari_unet.inference.classic import class_indices
+from napari_unet.inference.pieces import Read
 from napari_unet.inference.symmetry import probabilities as probabilities_of
-from napari_unet.inference.tiled import Read, TiledNetwork
+from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.inference.tiles import distance
 from napari_unet.models.files import Model, load_model
 from napari_unet.models.record import ModelRecord

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -13,37 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_unet.device import is_out_of_memory, release_memory
-from napari_unet.errors import InputError, OutOfMemoryError
+from napari_unet.errors import OutOfMemoryError
 from napari_unet.events import Box, Notice
 from napari_unet.inference.agreement import LEAST_AGREEMENT, agreement
 from napari_unet.inference.folding import fold_batch_norm
 from napari_unet.inference.part import part_logits
+from napari_unet.inference.pieces import Layout, Piece, Read, Waiting, layout
 from napari_unet.inference.room import largest_core, most_pixels
-from napari_unet.inference.symmetry import Symmetry, logits_of, probabilities, symmetries
-from napari_unet.inference.tiles import (
-    Tile,
-    mirrored_tile,
-    padded_tile,
-    plan_cores,
-    read_mirrored,
-    round_up,
-)
+from napari_unet.inference.symmetry import logits_of, probabilities, symmetries
+from napari_unet.inference.tiles import plan_cores, round_up
 from napari_unet.nets import UNet
-
-Read = Callable[[Box], NDArray[np.float32]]
-"""From a box in spatial axes, inside the image, to normalised pixels ``(C, *box)``."""
 
 _BATCH_PIXELS = 512**2
 """Pixels of a batch of small tiles on a processor: more do not make it faster."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """A core of one of several images of the same shape."""
-
-    image: int
-    read: Read
-    core: Box
 
 
 class TiledNetwork:
@@ -144,34 +126,33 @@ class TiledNetwork:
         Notice
             As :meth:`logits`.
         """
+        shape = tuple(shape)
         size = self.choose_tile_size(shape)
-        stride = self._network.stride
-        pieces = (
-            _Piece(image, read, core)
+        waiting = Waiting(
+            Piece(image, read, shape, core)
             for image, read in enumerate(reads)
-            for core in plan_cores(shape, size, stride, region, centre)
+            for core in plan_cores(shape, size, self._network.stride, region, centre)
         )
-        waiting: list[Iterator[_Piece]] = [pieces]
-        while batch := self._next_batch(waiting, shape):
-            first = batch[0]
-            if self.tile_size is not None and _longest(first.core) > self._rounded(self.tile_size):
-                waiting.append(iter(batch[1:]))
-                cores = plan_cores(shape, self.tile_size, stride, first.core, centre)
-                waiting.append(iter([replace(first, core=core) for core in cores]))
+        while batch := self._next_batch(waiting):
+            first, *others = batch
+            if self.tile_size is not None and first.longest > self._rounded(self.tile_size):
+                cores = plan_cores(shape, self.tile_size, self._network.stride, first.core, centre)
+                waiting.put_back(others)
+                waiting.put_back([replace(first, core=core) for core in cores])
                 continue
-            logits = self._predict(batch, shape)
+            logits = self._predict(batch)
             if logits is None:
                 notice = self._use_less_memory(batch)
-                waiting.append(iter(batch))
+                waiting.put_back(batch)
                 if notice is not None:
                     yield notice
                 continue
-            if problem := self._problem(first, logits[0], shape):
+            if problem := self._problem(first, logits[0]):
                 self.precision = torch.float32
                 self._network = self._prepare(torch.float32)
                 self._compiled = None if self._compiled is None else torch.compile(self._network)
+                waiting.put_back(batch)
                 yield Notice(f"{problem}; going on with 32-bit numbers.")
-                waiting.append(iter(batch))
                 continue
             for piece, values in zip(batch, logits, strict=True):
                 yield piece.image, piece.core, values
@@ -186,42 +167,31 @@ class TiledNetwork:
         folded = fold_batch_norm(self._original, precision)
         return folded.to(device=self.device, memory_format=folded.memory_format)  # type: ignore[call-overload,no-any-return]
 
-    def _next_batch(self, waiting: list[Iterator[_Piece]], shape: Sequence[int]) -> list[_Piece]:
+    def _next_batch(self, waiting: Waiting) -> list[Piece]:
         """The next piece, and those after it whose tiles look the same, as many as there is room for."""
-        first = _take(waiting)
+        first = waiting.take()
         if first is None:
             return []
-        batch, layout = [first], self._layout(first, shape)
-        pixels = max(prod(sides) for sides, _ in layout)
+        batch, wanted = [first], self._layout(first)
+        pixels = max(prod(sides) for sides, _ in wanted)
         room = _BATCH_PIXELS if self.device.type == "cpu" else self._most_pixels()
         most = self._most_tiles or max(1, room // pixels)
-        while len(batch) < most and (piece := _take(waiting)) is not None:
-            if self._layout(piece, shape) != layout:
-                waiting.append(iter([piece]))
+        while len(batch) < most and (piece := waiting.take()) is not None:
+            if self._layout(piece) != wanted:
+                waiting.put_back([piece])
                 break
             batch.append(piece)
         return batch
 
-    def _layout(self, piece: _Piece, shape: Sequence[int]) -> list[tuple[tuple[int, ...], tuple[slice, ...]]]:
-        tiles = [self._tile(piece.core, shape, symmetry) for symmetry in self._symmetries]
-        return [(tuple(stop - start for start, stop in t.source), t.core_in_output) for t in tiles]
+    def _layout(self, piece: Piece) -> Layout:
+        return layout([piece.tile(self._network, symmetry) for symmetry in self._symmetries])
 
-    def _tile(self, core: Box, shape: Sequence[int], symmetry: Symmetry) -> Tile:
-        """The tile for a core in the image that a symmetry makes; its pooling grid begins at that one's corner."""
-        network = self._network
-        core = symmetry.box(core, shape)
-        if network.settings.padding == "valid":
-            return mirrored_tile(core, network.margin, network.input_size, network.stride)
-        return padded_tile(core, symmetry.shape(shape), network.receptive_radius, network.stride)
-
-    def _predict(self, batch: Sequence[_Piece], shape: Sequence[int]) -> Tensor | None:
+    def _predict(self, batch: Sequence[Piece]) -> Tensor | None:
         """Logits of the pieces' cores, ``(N, n_classes, *core)``; ``None`` if memory ran out."""
         total: Tensor | None = None
         for symmetry in self._symmetries:
-            tiles = [self._tile(piece.core, shape, symmetry) for piece in batch]
-            blocks = [
-                _block(piece.read, tile, shape, symmetry) for piece, tile in zip(batch, tiles, strict=True)
-            ]
+            tiles = [piece.tile(self._network, symmetry) for piece in batch]
+            blocks = [piece.block(tile, symmetry) for piece, tile in zip(batch, tiles, strict=True)]
             logits = self._forward(blocks, tiles[0].core_in_output)
             if logits is None or len(self._symmetries) == 1:
                 return logits
@@ -255,15 +225,15 @@ class TiledNetwork:
         settings = self._network.settings
         return self._compiled is None and settings.padding == "same" and settings.norm is None
 
-    def _problem(self, piece: _Piece, logits: Tensor, shape: Sequence[int]) -> str:
+    def _problem(self, piece: Piece, logits: Tensor) -> str:
         """What is wrong with 16-bit numbers here; empty if nothing is."""
         if self.precision == torch.float16 and not bool(torch.isfinite(logits).all()):
             return "16-bit numbers overflowed in this network"
         if not self._check_due or self.precision == torch.float32:
             return ""
         self._check_due = False
-        tile = self._tile(piece.core, shape, self._symmetries[0])
-        block = _block(piece.read, tile, shape, self._symmetries[0])
+        tile = piece.tile(self._network, self._symmetries[0])
+        block = piece.block(tile, self._symmetries[0])
         same = agreement(self._exact(), self._network, block, tile, logits)
         if same >= LEAST_AGREEMENT:
             return ""
@@ -280,11 +250,11 @@ class TiledNetwork:
             return original
         return self._prepare(torch.float32)
 
-    def _use_less_memory(self, batch: Sequence[_Piece]) -> Notice | None:
+    def _use_less_memory(self, batch: Sequence[Piece]) -> Notice | None:
         if len(batch) > 1:
             self._most_tiles = len(batch) // 2
             return None
-        longest = _longest(batch[0].core)
+        longest = batch[0].longest
         smaller = self._rounded(longest // 2)
         if smaller >= longest:
             where = "main memory" if self.device.type == "cpu" else "the memory of the GPU"
@@ -300,79 +270,3 @@ class TiledNetwork:
 
     def _most_pixels(self) -> int:
         return most_pixels(self._network, self.device, self.precision, self._in_parts)
-
-
-def predict_logits(
-    network: UNet,
-    image: NDArray[np.float32],
-    tile_size: int | None = None,
-    device: torch.device | None = None,
-    precision: torch.dtype = torch.float32,
-) -> NDArray[np.float32]:
-    """Logits of a whole image in memory.
-
-    Parameters
-    ----------
-    network : UNet
-        Left as it is.
-    image : ndarray, (C, *spatial)
-        Normalised.
-    tile_size : int, optional
-        Largest side of the kept part of a tile, in pixels; the result does not depend on it. From the free
-        memory if not given.
-    device : torch.device, optional
-        Where to compute; the processor if not given.
-    precision : torch.dtype
-        Of weights and features.
-
-    Returns
-    -------
-    ndarray of float32
-        ``(n_classes, *spatial)``.
-
-    Raises
-    ------
-    InputError
-        If the image has other channels or axes than the network takes.
-    OutOfMemoryError
-        If the smallest tile does not fit into memory.
-    """
-    settings = network.settings
-    if image.ndim != settings.ndim + 1 or image.shape[0] != settings.n_channels:
-        raise InputError(
-            f"The image has the shape {image.shape}; the network takes {settings.n_channels} channel(s) and "
-            f"{settings.ndim} spatial axes."
-        )
-
-    def read(box: Box) -> NDArray[np.float32]:
-        return image[(slice(None), *(slice(start, stop) for start, stop in box))]
-
-    result = np.empty((settings.n_classes, *image.shape[1:]), np.float32)
-    for item in TiledNetwork(network, device, precision, tile_size).logits(read, image.shape[1:]):
-        if not isinstance(item, Notice):
-            core, logits = item
-            result[(slice(None), *(slice(start, stop) for start, stop in core))] = logits.cpu().numpy()
-    return result
-
-
-def _take(waiting: list[Iterator[_Piece]]) -> _Piece | None:
-    """The next piece of the last of several iterators; those that have ended are dropped."""
-    while waiting:
-        piece = next(waiting[-1], None)
-        if piece is not None:
-            return piece
-        waiting.pop()
-    return None
-
-
-def _block(read: Read, tile: Tile, shape: Sequence[int], symmetry: Symmetry) -> NDArray[np.float32]:
-    """Pixels of the tile's source in the image that a symmetry makes."""
-
-    def changed(box: Box) -> NDArray[np.float32]:
-        return symmetry.apply(read(symmetry.box_before(box, shape)))
-
-    return read_mirrored(changed, tile.source, symmetry.shape(shape))
-
-
-def _longest(box: Box) -> int:
-    return max(stop - start for start, stop in box)

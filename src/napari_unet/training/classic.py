@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from napari_unet.device import open_device
 from napari_unet.training.losses import CombinedLoss
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -36,8 +37,13 @@ def setup_training(
         Learning rate 1e-4.
     scheduler : ReduceLROnPlateau
         Halves the learning rate after 10 validations without a lower loss: ``scheduler.step(validation_loss)``.
+
+    Raises
+    ------
+    DeviceError
+        If the device does not exist here.
     """
-    model = model.to(device)
+    model = model.to(open_device(device))
     criterion = CombinedLoss(weight_ce=0.5, weight_dice=0.5)
     optimizer = Adam(model.parameters(), lr=1e-4)
     scheduler = ReduceLROnPlateau(optimizer, mode="min", factor=0.5, patience=10)
