@@ -46,6 +46,14 @@ def test_channels_are_found_by_their_number(shape: tuple[int, ...], n_channels: 
     assert (image.axes, image.n_channels) == (axes, n_channels)
 
 
+@pytest.mark.parametrize("shape", [(16, 18, 3), (2, 16, 18, 4)])
+def test_colour_for_a_grey_model_is_asked_about(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"looks like a colour image.*axes='ZYX'"):
+        as_image(np.zeros(shape, np.uint8), n_channels=1)
+    axes = "TZYX"[-len(shape) :]
+    assert as_image(np.zeros(shape, np.uint8), axes, n_channels=1).axes == axes
+
+
 @pytest.mark.parametrize(("shape", "axes"), [((16, 18, 3), "YXC"), ((2, 16, 18), "CYX"), ((16, 18), "YX")])
 def test_channels_are_the_axis_the_labels_lack(shape: tuple[int, ...], axes: str) -> None:
     images, said = annotated_images(np.zeros(shape, np.uint8), np.ones((16, 18), np.uint8))

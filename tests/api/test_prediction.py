@@ -113,3 +113,17 @@ def test_predictions_replace_predictions_but_no_annotation(toy_path: Path, tmp_p
     with pytest.raises(InputError, match="not overwritten"):
         predict_files(toy_path, source, output)
     assert np.array_equal(np.asarray(PIL.Image.open(written)), mask)
+
+
+def test_probabilities_replace_probabilities_but_no_file_of_somebody(toy_path: Path, tmp_path: Path) -> None:
+    source, output = tmp_path / "images" / "a.tif", tmp_path / "predictions"
+    write_labels(source, squares(3)[0])
+    settings = PredictSettings(probabilities=True)
+    for _ in range(2):
+        predict_files(toy_path, source, output, settings=settings)
+    theirs = np.ones((4, 4), np.float32)
+    tifffile.imwrite(output / "a_probabilities.tif", theirs)
+    with pytest.raises(InputError, match=r"a_probabilities\.tif exists.*not overwritten"):
+        predict_files(toy_path, source, output, settings=settings)
+    assert np.array_equal(tifffile.imread(output / "a_probabilities.tif"), theirs)
+    predict_files(toy_path, source, output)  # without probabilities nothing is in the way

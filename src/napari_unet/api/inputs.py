@@ -47,6 +47,11 @@ def as_image(source: ImageSource, axes: str | None = None, n_channels: int | Non
         axis has ``n_channels`` positions: last, else before ``YX``.
     n_channels : int, optional
         Channels to expect, if known.
+
+    Raises
+    ------
+    InputError
+        If one channel is expected and an array without axes looks like a colour image.
     """
     if isinstance(source, Image):
         return source
@@ -54,6 +59,11 @@ def as_image(source: ImageSource, axes: str | None = None, n_channels: int | Non
         image = read_image(source, axes)
     else:
         array = _array(source)
+        if axes is None and n_channels == 1 and _looks_like_colour(array.shape):
+            raise InputError(
+                f"An array of the shape {tuple(array.shape)} looks like a colour image; one channel is needed.",
+                "Pass one channel of it, or axes='ZYX' if it is a stack of planes.",
+            )
         image = Image("image", (array,), (axes or default_axes(len(array.shape))).upper())
     if axes is None and n_channels is not None and image.n_channels != n_channels:
         shape = image.channels[0].shape
@@ -187,6 +197,11 @@ def _array(source: Any) -> ArrayLike:
     if len(array.shape) < 2:
         raise InputError(f"An image needs at least two dimensions; this has the shape {tuple(array.shape)}.")
     return array
+
+
+def _looks_like_colour(shape: Sequence[int]) -> bool:
+    """Whether the last axis holds red, green, blue and perhaps opacity: no plane is so narrow."""
+    return len(shape) > 2 and shape[-1] in (3, 4) and min(shape[-3:-1]) > 4
 
 
 def _with_channels_at(image: Image, positions: Sequence[int]) -> Image:

@@ -25,6 +25,7 @@ from napari_unet.images import (
     write_atomically,
     write_labels,
 )
+from napari_unet.images.files import PROGRAM
 from napari_unet.models.header import read_record
 from napari_unet.models.record import ModelRecord
 from napari_unet.requests import PredictionRequest
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     import torch
 
     from napari_unet.models.files import Model
+
+_PROBABILITIES = "_probabilities.tif"
+"""Ending of the files that hold probabilities."""
 
 
 @overload
@@ -168,7 +172,7 @@ def predict_files(
     ------
     InputError
         If an image does not fit the model, two share a stem, the output is the folder of the images, or it holds
-        label images of these names that were not predicted here: somebody's annotation is not overwritten.
+        files of these names that were not predicted here: somebody's annotation is not overwritten.
     StorageError
         If a file cannot be written; an older one survives.
     """
@@ -183,8 +187,10 @@ def predict_files(
         )
     if any(path.absolute().parent.resolve() == output.absolute().resolve() for path in sources):
         raise InputError("The predictions would lie among the images.", "Choose another output folder.")
+    chosen = settings or PredictSettings()
+    endings = [".png", ".tif", *([_PROBABILITIES] if chosen.probabilities else [])]
     for stem in stems:
-        for old in (output / f"{stem}.png", output / f"{stem}.tif"):
+        for old in (output / f"{stem}{ending}" for ending in endings):
             if old.exists() and not is_written_here(old):
                 raise InputError(
                     f"{old} exists and was not written by napari-unet, so it is not overwritten.",
@@ -197,12 +203,10 @@ def predict_files(
         target = output / f"{stems[index]}{label_suffix(result.labels)}"
         write_labels(target, result.labels)
         if result.probabilities is not None:
-            _write_probabilities(output / f"{stems[index]}_probabilities.tif", result.probabilities)
+            _write_probabilities(output / f"{stems[index]}{_PROBABILITIES}", result.probabilities)
         written.append(target)
 
-    _run(
-        PredictionRequest(Path(model), pictures, settings or PredictSettings()), record, write, progress, stop
-    )
+    _run(PredictionRequest(Path(model), pictures, chosen), record, write, progress, stop)
     return written
 
 
@@ -272,7 +276,12 @@ def _write_probabilities(path: Path, probabilities: NDArray[np.float16]) -> None
 
     def write(file: BinaryIO) -> None:
         tifffile.imwrite(
-            file, probabilities, compression="zlib", photometric="minisblack", metadata={"axes": axes}
+            file,
+            probabilities,
+            compression="zlib",
+            photometric="minisblack",
+            software=PROGRAM,
+            metadata={"axes": axes},
         )
 
     write_atomically(path, write)

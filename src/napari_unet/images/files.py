@@ -30,7 +30,7 @@ OPEN_FILES = 256
 """Files kept open or decoded at most."""
 
 PROGRAM = "napari-unet"
-"""Named in the label images that are written here, so that nobody else's are ever overwritten."""
+"""Named in the files that are written here, so that nobody else's are ever overwritten."""
 
 _PNG_MARK = b"tEXtSoftware\0" + PROGRAM.encode()
 
@@ -182,7 +182,7 @@ def write_labels(path: Path | str, labels: NDArray[Any]) -> None:
 
 
 def is_written_here(path: Path) -> bool:
-    """Whether a label image was written by :func:`write_labels`, and not by a person or another program."""
+    """Whether a file names this program as its writer, and not a person or another program."""
     try:
         if suffix(path) == ".png":
             with path.open("rb") as file:
