@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_unet.device import choose_precision
+from napari_unet.device import choose_precision, probe
 from napari_unet.events import Finished, Started
 from napari_unet.images import AnnotatedImage
 from napari_unet.images.files import read_image, read_labels
@@ -23,7 +23,7 @@ from napari_unet.settings import TrainSettings
 from napari_unet.training.assembly import Parts, assemble
 from napari_unet.training.fit import fit
 from napari_unet.training.preparation import prepare
-from napari_unet.training.sizing import choose_plan
+from napari_unet.training.sizing import settle_plan
 
 CPU = torch.device("cpu")
 SAMPLE = "myelin"
@@ -41,9 +41,9 @@ def request(output: Path, **options: Any) -> TrainingRequest:
 def parts_of(wanted: TrainingRequest) -> Parts:
     """What the trainer's steps are made of."""
     preparation = prepare(wanted)
-    classes = len(wanted.annotation.classes)
-    plan = choose_plan(wanted.settings, preparation.planes, preparation.n_channels, classes, CPU)
-    return assemble(wanted, preparation, plan, CPU, choose_precision(CPU, wanted.settings.precision))
+    precision = choose_precision(CPU, wanted.settings.precision)
+    plan = settle_plan(wanted, preparation, CPU, precision, probe("cpu"))
+    return assemble(wanted, preparation, plan, CPU, precision)
 
 
 def step_ratio(rounds: int, threads: int) -> dict[str, Any]:

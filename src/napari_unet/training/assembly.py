@@ -54,6 +54,7 @@ def assemble(
     if notice is not None:
         notices = (notice, *notices)
     optimisation = Optimisation(network, settings.recipe, plan.learning_rate, device, precision, loss)
+    optimisation.split(plan.batches_per_step)
     augmentation = Augmentation(settings.augmentation, device, settings.seed)
     batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device)
     return Parts(optimisation, reader, batches, notices)

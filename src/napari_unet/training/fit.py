@@ -17,7 +17,7 @@ from napari_unet.training.optimisation import torch_threads
 from napari_unet.training.preparation import prepare
 from napari_unet.training.recording import Recorder
 from napari_unet.training.schedule import Schedule
-from napari_unet.training.sizing import choose_plan
+from napari_unet.training.sizing import settle_plan
 
 
 def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
@@ -51,15 +51,7 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
         report = probe(request.settings.device)
         device = choose_device(request.settings.device, report)
         precision = choose_precision(device, request.settings.precision)
-        parent = preparation.parent
-        plan = choose_plan(
-            request.settings,
-            preparation.planes,
-            preparation.n_channels,
-            len(request.annotation.classes),
-            device,
-            parent.record.network if parent is not None else None,
-        )
+        plan = settle_plan(request, preparation, device, precision, report)
         facts = plan.to_dict() | {
             "recipe": request.settings.recipe,
             "seed": request.settings.seed,

@@ -72,7 +72,7 @@ class Loop:
         self.recorder = recorder
         self.learning_rate = learning_rate
         self.stop = stop
-        self.patches_per_step = batches.batch_size
+        self.patches_per_step = batches.batch_size * optimisation.parts
         self.losses: list[float] = []  # since the last report
         self.losses_between: list[float] = []  # since the last validation
         self.last_report = self.last_save = monotonic()

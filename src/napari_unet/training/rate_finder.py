@@ -29,7 +29,7 @@ from napari_unet.training.assembly import assemble
 from napari_unet.training.batches import Batches
 from napari_unet.training.optimisation import Optimisation, torch_threads
 from napari_unet.training.preparation import prepare
-from napari_unet.training.sizing import choose_plan
+from napari_unet.training.sizing import settle_plan
 
 LOWEST, HIGHEST = 1e-6, 1.0
 """Learning rates between which is searched."""
@@ -98,15 +98,7 @@ def find_rate(request: RateSearchRequest, stop: Callable[[], bool]) -> Iterator[
         report = probe(settings.device)
         device = choose_device(settings.device, report)
         precision = choose_precision(device, settings.precision)
-        parent = preparation.parent
-        plan = choose_plan(
-            settings,
-            preparation.planes,
-            preparation.n_channels,
-            len(request.annotation.classes),
-            device,
-            parent.record.network if parent is not None else None,
-        )
+        plan = settle_plan(request, preparation, device, precision, report)
         facts = plan.to_dict() | {"threads": threads, "precision": str(precision).removeprefix("torch.")}
         del facts["learning_rate"]  # it is what is looked for
         yield Started(report.name, facts)
@@ -139,9 +131,7 @@ class _Search:
             if stopped := self.stop():
                 break
             loss = yield from self._step(float(rate))
-            if (
-                loss is None
-            ):  # nothing was changed by this step; that goes on only where weights have exploded
+            if loss is None:  # nothing was changed; that goes on only where weights have exploded
                 if diverged := self.optimisation.failed:
                     break
                 continue

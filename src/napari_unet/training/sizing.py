@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from napari_unet.device import available_memory
+from napari_unet.events import DeviceReport
 from napari_unet.nets import UNet
+from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import NetworkSettings, TrainSettings
-from napari_unet.training.coverage import Plane
+from napari_unet.training.material import Material, describe_material
+from napari_unet.training.memory import bytes_of_weights, bytes_per_patch
+from napari_unet.training.preparation import Preparation
+from napari_unet.training.speed_trial import steps_per_second
 
 PATCH = {"cpu": 128, "gpu": 256}
 """Side of a patch, in pixels. See docs/decisions/0002-default-recipe.md for the numbers behind these."""
 
+LARGEST_PATCH = 512
+"""However large the structures are."""
+
+SMALLEST_PATCH = 64
+"""However little memory there is."""
+
 BATCH = 8
 """Patches of that size per step; more if they are smaller."""
+
+WIDTH = {"cpu": 16, "gpu": 64}
+"""Where the length is given in steps and nothing may be timed."""
+
+NEEDED_STEPS = {32: 3000, 64: 6000}
+"""Steps from which on a network of this width is better than the next narrower one."""
+
+FEW_PIXELS = 20_000
+"""With fewer annotated pixels than this a network stays narrow, however long it trains."""
+
+MEMORY_SHARE = 0.7
+"""Of the free memory, what a training may take."""
 
 CLASSIC_RATE = 1e-4
 """Of the classic recipe, whatever was asked: see :mod:`~napari_unet.training.classic`."""
@@ -25,8 +49,11 @@ CLASSIC_RATE = 1e-4
 RATE, RATE_WITHOUT_NORM, RATE_OF_CHILD = 4e-3, 5e-4, 1e-3
 """Largest learning rate: usually, for a network without norm layers, and for fine-tuning (whichever is less)."""
 
-LONG_MINUTES = 30
-"""Training time from which a processor can make use of a network twice as wide."""
+_SHORTEST_FOR_TRIAL = 2.0
+"""Minutes of training below which no time is spent on finding out how fast it would be."""
+
+Trial = Callable[[NetworkSettings, int, int], float]
+"""Steps per second of a network with a patch size and a batch size."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +67,9 @@ class Plan:
     patch_size : int
         Side of the network's input, in pixels.
     batch_size : int
-        Patches per step.
+        Patches computed at once.
+    batches_per_step : int
+        More than one where memory does not do for all patches of a step at once.
     learning_rate : float
         Largest step size.
     """
@@ -48,6 +77,7 @@ class Plan:
     network: NetworkSettings
     patch_size: int
     batch_size: int
+    batches_per_step: int
     learning_rate: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,28 +87,62 @@ class Plan:
         return sizes | {k: network[k] for k in ("width", "depth", "norm", "padding")}
 
 
+def settle_plan(
+    request: TrainingRequest | RateSearchRequest,
+    preparation: Preparation,
+    device: torch.device,
+    precision: torch.dtype,
+    report: DeviceReport,
+) -> Plan:
+    """Sizes for a request on a device, tried out there where the length of the run is a time."""
+    parent = preparation.parent
+
+    def trial(network: NetworkSettings, patch_size: int, batch_size: int) -> float:
+        return steps_per_second(network, patch_size, batch_size, device, precision)
+
+    return choose_plan(
+        request.settings,
+        describe_material(request.images, request.annotation, preparation.planes),
+        preparation.n_channels,
+        len(request.annotation.classes),
+        "cpu" if device.type == "cpu" else "gpu",
+        available_memory() if device.type in ("cpu", "mps") else report.free_bytes,
+        precision,
+        trial,
+        parent.record.network if parent is not None else None,
+    )
+
+
 def choose_plan(
     settings: TrainSettings,
-    planes: Sequence[Plane],
+    material: Material,
     n_channels: int,
     n_classes: int,
-    device: torch.device,
+    kind: str,
+    free_bytes: int | None,
+    precision: torch.dtype,
+    trial: Trial,
     parent: NetworkSettings | None = None,
 ) -> Plan:
     """Sizes for a run: the user's where given, otherwise from the images and the device.
-
-    The same for the same arguments: nothing is timed, so that a run can be repeated.
 
     Parameters
     ----------
     settings : TrainSettings
         The user's choice.
-    planes : sequence of Plane
-        What is annotated.
+    material : Material
+        What there is to learn from.
     n_channels, n_classes : int
         Of the network.
-    device : torch.device
+    kind : {"cpu", "gpu"}
         Where training runs.
+    free_bytes : int or None
+        Memory there; ``None`` if unknown.
+    precision : torch.dtype
+        Of the activations.
+    trial : callable
+        Asked how fast a wider network would be. Not asked where the length is given in steps, so that such a run can
+        be repeated on any machine.
     parent : NetworkSettings, optional
         Architecture to keep.
     """
@@ -88,35 +152,71 @@ def choose_plan(
         network = NetworkSettings(
             n_channels=n_channels,
             n_classes=n_classes,
-            width=settings.width or _width(settings, device),
+            width=settings.width or WIDTH[kind],
             depth=settings.depth or 4,
             padding=settings.padding,
             norm=settings.norm if settings.padding == "same" else None,
         )
     with torch.device("meta"):
         shape = UNet.from_settings(network)
-    kind = "cpu" if device.type == "cpu" else "gpu"
-    patch = settings.patch_size or _patch_size(planes, shape, PATCH[kind])
+    memory = _Memory(free_bytes, precision)
+    patch = settings.patch_size or _patch_size(material, shape, PATCH[kind])
+    while settings.patch_size is None and patch > SMALLEST_PATCH and not memory.fitting(network, patch, 1):
+        patch //= 2
     patch = shape.next_valid_size(-(-patch // shape.stride) * shape.stride if shape.margin == 0 else patch)
-    batch = settings.batch_size or int(np.clip(BATCH * PATCH[kind] ** 2 // patch**2, 2, 32))
+    wanted = settings.batch_size or int(np.clip(BATCH * PATCH[kind] ** 2 // patch**2, 2, 32))
+    if parent is None and settings.width is None and settings.steps is None:
+
+        def speed(width: int) -> float:
+            wider = network.model_copy(update={"width": width})
+            return trial(wider, patch, wanted) if memory.fitting(wider, patch, wanted) == wanted else 0.0
+
+        width = _width(settings.minutes or 0.0, material, speed)
+        network = network.model_copy(update={"width": width})
+    batch = max(1, memory.fitting(network, patch, wanted))
     rate = RATE if network.norm is not None else RATE_WITHOUT_NORM
     if parent is not None:
         rate = min(rate, RATE_OF_CHILD)
     rate = settings.learning_rate or rate
     if settings.recipe == "classic":
         rate = CLASSIC_RATE
-    return Plan(network, patch, batch, rate)
+    return Plan(network, patch, batch, -(-wanted // batch), rate)
 
 
-def _width(settings: TrainSettings, device: torch.device) -> int:
-    """As wide as the device can train in the time: see docs/decisions/0002-default-recipe.md."""
-    if device.type != "cpu":
-        return 64
-    minutes = settings.minutes if settings.steps is None else None
-    return 32 if minutes is not None and minutes >= LONG_MINUTES else 16
+def _width(minutes: float, material: Material, speed: Callable[[int], float]) -> int:
+    """The widest that makes enough steps in the time, by its steps per second."""
+    width = min(WIDTH.values())
+    if material.annotated_pixels < FEW_PIXELS or minutes < _SHORTEST_FOR_TRIAL:
+        return width
+    for wider, steps in NEEDED_STEPS.items():
+        if 60 * minutes * speed(wider) < steps:
+            break
+        width = wider
+    return width
 
 
-def _patch_size(planes: Sequence[Plane], network: UNet, largest: int) -> int:
-    """``largest``, less where most images are smaller; for an unpadded network the size of its output."""
-    typical = int(np.median([max(plane.shape) for plane in planes]))
+def _patch_size(material: Material, network: UNet, usual: int) -> int:
+    """Larger for large structures, less where most images are smaller; for an unpadded network that of its output."""
+    largest = usual
+    while largest < min(2 * (material.structure_size or 0), LARGEST_PATCH):
+        largest *= 2
+    typical = int(np.median([max(shape) for shape in material.shapes]))
     return network.input_size(min(largest, max(64, -(-typical // network.stride) * network.stride)))
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Free bytes, if known, and the number format that they are filled in."""
+
+    free_bytes: int | None
+    precision: torch.dtype
+
+    def fitting(self, network: NetworkSettings, patch: int, batch: int) -> int:
+        """How many patches can be computed at once, halving ``batch`` as often as needed; 0 if not even one."""
+        if self.free_bytes is None:
+            return batch
+        room = MEMORY_SHARE * self.free_bytes - bytes_of_weights(network)
+        each = bytes_per_patch(network, patch, self.precision)
+        while batch > 1 and batch * each > room:
+            batch = -(-batch // 2)
+        return batch if batch * each <= room else 0
