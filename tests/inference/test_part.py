@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
-from napari_unet.inference import part
+from napari_unet.inference import block, part
 from napari_unet.nets import UNet, init_weights
 
 
@@ -51,5 +52,20 @@ def test_the_same_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     network, image = NETWORKS["2D"], torch.randn(1, 1, 40, 50)
     wanted = (slice(3, 30), slice(0, 41))
     expected = part.part_logits(network, image, wanted)
-    monkeypatch.setattr(part, "_can_fuse", lambda dtype: False)
+    monkeypatch.setattr(block, "_can_fuse", lambda dtype: False)
     torch.testing.assert_close(part.part_logits(network, image, wanted), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_no_row_is_computed_twice() -> None:
+    with torch.device("meta"):
+        network, image = UNet(1, 2, width=4, norm=None), torch.empty(1, 1, 1024, 512)
+    counts = []
+    for work in (
+        lambda: network(image),
+        lambda: part.part_logits(network, image, (slice(0, 1024), slice(0, 512))),
+    ):
+        with FlopCounterMode(display=False) as counter:
+            work()
+        counts.append(counter.get_total_flops())
+    untiled, executed = counts
+    assert untiled <= executed < 1.02 * untiled  # a row more at the upper and lower edge of each level

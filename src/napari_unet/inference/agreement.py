@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_unet.events import Box
 from napari_unet.inference.classic import class_indices
+from napari_unet.inference.pieces import Read
 from napari_unet.inference.tiles import Tile
 from napari_unet.nets import UNet
 
@@ -18,23 +19,21 @@ LEAST_AGREEMENT = 0.99
 _SIDE = {2: 128, 3: 32}  # pixels looked at along every axis: 2 % of the work of a 1024² tile
 
 
-def agreement(exact: UNet, rough: UNet, block: NDArray[np.float32], tile: Tile, logits: Tensor) -> float:
+def agreement(exact: UNet, rough: UNet, read: Read, tile: Tile, logits: Tensor) -> float:
     """Share of pixels to which two copies of a network give the same class, where it is least sure.
 
     Parameters
     ----------
     exact, rough : UNet
         On the same device, each with the number format of its weights.
-    block : ndarray, (C, *spatial)
-        Normalised pixels of the tile's source.
+    read : Read
+        From a box inside the tile's source to normalised pixels, channels first.
     tile : Tile
         What was predicted.
     logits : Tensor, (n_classes, *core)
         Of the tile. Where their margins are smallest the two copies are compared, on a piece of bounded size.
     """
-    piece = torch.from_numpy(np.ascontiguousarray(block[(slice(None), *_piece(exact, block, tile, logits))]))[
-        None
-    ]
+    piece = torch.from_numpy(np.ascontiguousarray(read(_piece(exact, tile, logits))))[None]
     answers = []
     with torch.inference_mode():
         for network in (exact, rough):
@@ -44,20 +43,26 @@ def agreement(exact: UNet, rough: UNet, block: NDArray[np.float32], tile: Tile, 
     return float((answers[0] == answers[1]).float().mean())
 
 
-def _piece(network: UNet, block: NDArray[np.float32], tile: Tile, logits: Tensor) -> tuple[slice, ...]:
-    """The place with the smallest mean margin between the best class and the next, cut from the block."""
-    margins = _margins(logits)[None, None]
-    window = [min(_SIDE[margins.ndim - 2], size) for size in margins.shape[2:]]
-    pool = F.avg_pool2d if len(window) == 2 else F.avg_pool3d
-    means = pool(margins, window, [max(1, side // 2) for side in window])
+def _piece(network: UNet, tile: Tile, logits: Tensor) -> Box:
+    """The place with the smallest mean margin between the best class and the next."""
+    ndim, shape = logits.ndim - 1, logits.shape[1:]
+    pool = F.avg_pool2d if ndim == 2 else F.avg_pool3d
+    window = [min(_SIDE[ndim], size) for size in shape]
+    half = [max(1, side // 2) for side in window]
+    starts = range(0, shape[0] - half[0] + 1, half[0])  # a few rows at a time: sorting takes much memory
+    rows = (_margins(logits.narrow(1, start, half[0]).float()) for start in starts)
+    means = torch.cat([pool(margins[None, None], half) for margins in rows], dim=2)
+    means = pool(means, [min(2, size) for size in means.shape[2:]], 1)  # windows that overlap by half
     best = np.unravel_index(int(means.argmin()), means.shape[2:])
-    cuts = []
-    for index, side, core, size in zip(best, window, tile.core_in_output, block.shape[1:], strict=True):
-        length = min(size, network.next_valid_size(side))
-        middle = core.start + tile.margin + int(index) * max(1, side // 2) + side // 2
-        start = min(max(0, middle - length // 2), size - length)
-        cuts.append(slice(start, start + length))
-    return tuple(cuts)
+    box = []
+    for index, side, step, core, (first, last) in zip(
+        best, window, half, tile.core, tile.source, strict=True
+    ):
+        length = min(last - first, network.next_valid_size(side))
+        middle = core[0] + int(index) * step + side // 2
+        start = min(max(first, middle - length // 2), last - length)
+        box.append((start, start + length))
+    return tuple(box)
 
 
 def _margins(logits: Tensor) -> Tensor:

@@ -33,13 +33,11 @@ def fold_batch_norm(network: UNet, precision: torch.dtype | None = None) -> UNet
         return deepcopy(network).to(precision).eval().requires_grad_(False)
     with torch.device("meta"):  # random weights that nobody reads would take longer than folding
         folded = UNet.from_settings(network.settings.model_copy(update={"norm": None}))
-    folded.to(dtype=precision, memory_format=folded.memory_format)  # type: ignore[call-overload]
-    folded.to_empty(device=like.device)
     with torch.no_grad():
         for (source, norm), (target, _) in zip(_convolutions(network), _convolutions(folded), strict=True):
             weight, bias = _folded(source, norm)
-            target.weight.copy_(weight)
-            _bias(target).copy_(bias)
+            target.weight = nn.Parameter(weight.to(precision, copy=True, memory_format=folded.memory_format))
+            target.bias = nn.Parameter(bias.to(like.device, precision))
     return folded.eval().requires_grad_(False)
 
 

@@ -3,37 +3,35 @@
 Rows flow through all levels of the network together: a level computes the next strip of its rows as soon as the
 levels around it can give what that strip needs, and forgets what nobody will ask for again. So no level's features
 are ever held as a whole (a skip connection waits for the deeper levels over about the receptive radius), and each
-layer finds what it reads still in the cache. Across the rows, the decoder computes only what the wanted part
-depends on: a halo is there for the deepest level, and half to two thirds of the work is in the decoder. All of
-this leaves every number as it is.
+layer finds what it reads still in the cache. Between two layers the last two or three rows are kept for the next
+strip, so that no row is computed twice. Across the rows, the decoder computes only what the wanted part depends on:
+a halo is there for the deepest level, and half to two thirds of the work is in the decoder. All of this leaves every
+number as it is. What was tried, and how fast it is: docs/decisions/0003-how-prediction-is-computed.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from math import prod
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from napari_unet.inference.window import Window
+from napari_unet.inference.block import REACH, Block
+from napari_unet.inference.window import Scratch, Strip, Window
 from napari_unet.nets import UNet
 
 _Range = tuple[int, int]
 _Box = tuple[_Range, ...]
 
-STEP = 128
-"""Rows of the image that go through the network together: 8 of the deepest of five levels."""
+STEP = 64
+"""Rows of the image that go through the network together: 4 of the deepest of five levels."""
 
-_STRIP_BYTES = 8 * 2**20
-"""Of a level's features in a strip, on a processor: half as much or twice as much is not faster."""
+_STRIP_BYTES = 4 * 2**20
+"""Of a level's features in a strip, on a processor: twice as much is not faster, and takes more memory."""
 
 _STRIP_BYTES_ON_GPU = 64 * 2**20  # large enough to keep it busy, small beside its memory
-
-_REACH = 2  # of the two 3×3 convolutions of a block, in pixels
 
 
 def part_logits(network: UNet, image: Tensor, part: Sequence[slice]) -> Tensor:
@@ -64,11 +62,12 @@ class _Level:
         self.shape = shape
         self.wanted = wanted  # of the decoder's output; of the encoder's at the deepest level
         self.joined = _grown(wanted, shape)  # what the decoder convolves for it
-        self.down: Any = network.get_submodule(f"down{level}.conv" if level else "inc")
+        self.layers: Any = network.get_submodule(f"down{level}.conv" if level else "inc")
         self.up: Any = network.get_submodule(f"up{depth - level}") if level < depth else None
         self.channels = network.settings.width * 2**level
         self.encoded = 0  # rows
-        self.source: Window
+        self.encoder: Block
+        self.decoder: Block
         self.skip: Window
         self.output: Window
 
@@ -84,10 +83,14 @@ class _Flow:
             shape = tuple(max(1, size // 2) for size in shape)
             wanted = _halved(level.joined, shape)
         self._strips = [self._strip(number, image) for number in range(depth + 1)]
-        # All that lives long is allocated first: between short-lived tensors it would tear holes into the memory.
+        # What lives long is allocated first: between short-lived tensors it would tear holes into the memory.
+        most = max(
+            len(image) * level.channels * (strip + 2 * REACH + 1) * prod(level.shape[1:])
+            for level, strip in zip(self._levels, self._strips, strict=True)
+        )
+        self._joined, self._between = Scratch(image, 2 * most), Scratch(image, most)
         for number, level in enumerate(self._levels):
             self._make_room(number, level, image)
-        self._levels[0].source = Window.of(image)
 
     def logits(self) -> Tensor:
         """Pull the wanted rows through the network."""
@@ -97,16 +100,21 @@ class _Flow:
         return self._levels[0].output.rows(first, last)
 
     def _make_room(self, number: int, level: _Level, image: Tensor) -> None:
-        rows, step = self._strips[number] + 2 * _REACH, STEP >> number
-        if number:
-            level.source = _window(image, self._levels[number - 1].channels, rows, _all(level.shape))
+        channels, step, size = level.channels, STEP >> number, level.shape[0]
+        source = _strip(image, channels // 2, 0, _all(level.shape)) if number else Strip(image)
+        first = level.wanted[0][0] if level.up is None else 0
+        between = _strip(image, channels, first - 1, _all(level.shape), self._between)
+        level.encoder = Block(level.layers, source, between, size)
         if level.up is not None:
-            waiting = step + (self._network.receptive_radius >> number) + _REACH
-            level.skip = _window(image, level.channels, waiting, level.joined)
+            waiting = step + (self._network.receptive_radius >> number) + REACH
+            level.skip = _window(image, channels, waiting, level.joined)
+            joined = _strip(image, 2 * channels, level.joined[0][0], level.joined, self._joined)
+            between = _strip(image, channels, level.wanted[0][0] - 1, level.joined, self._between)
+            level.decoder = Block(level.up.conv, joined, between, size)
         if number == 0:
-            level.output = _window(image, self._network.settings.n_classes, level.shape[0], level.wanted)
+            level.output = _window(image, self._network.settings.n_classes, size, level.wanted)
         else:
-            level.output = _window(image, level.channels, step + 2 * _REACH, level.wanted)
+            level.output = _window(image, channels, step + 2 * REACH, level.wanted)
 
     def _strip(self, number: int, image: Tensor) -> int:
         """Rows of a level that are computed at once: even, so that pooling finds pairs."""
@@ -122,102 +130,75 @@ class _Flow:
         while level.encoded < until:
             start = level.encoded
             stop = min(start + self._strips[number], until)
-            rows = self._block_rows(number, start, stop)
+            rows = self._encoder_rows(number, start, stop)
             (first, last), *beside = level.joined
             first, last = max(first, start), min(last, stop)
             if first < last:
                 level.skip.push(_cut(rows, ((first - start, last - start), *beside)))
             if stop - start > 1 or level.shape[0] == 1:  # a last odd row is not pooled
-                self._levels[number + 1].source.push(_pooled(rows, level.shape))
+                pooled = _pooled(rows, level.shape)
+                self._levels[number + 1].encoder.source.room(pooled.shape[2]).copy_(pooled)
             level.encoded = stop
 
-    def _block_rows(self, number: int, start: int, stop: int) -> Tensor:
-        """Rows of what the encoder's block makes of a level's source."""
+    def _encoder_rows(self, number: int, start: int, stop: int) -> Tensor:
         level = self._levels[number]
-        top, bottom = max(0, start - _REACH), min(level.shape[0], stop + _REACH)
         if number:
             above = self._levels[number - 1]
-            self._encode(number - 1, above.shape[0] if above.shape[0] == 1 else 2 * bottom)
-        rows = _block(level.down, level.source.rows(top, bottom), start - top, stop - start)
-        if number:
-            level.source.drop(stop - _REACH)
-        return rows
+            self._encode(number - 1, above.shape[0] if above.shape[0] == 1 else 2 * level.encoder.needs(stop))
+        return level.encoder.rows(start, stop)
 
     def _decode(self, number: int, until: int) -> None:
         """Compute a level's wanted output until this row, deeper levels first: theirs are the larger strips."""
         level = self._levels[number]
         if level.up is not None and level.output.stop < until:
-            self._decode(number + 1, self._below(number, until)[1])
+            self._decode(number + 1, self._below(number, level.decoder.needs(until)))
         while level.output.stop < until:
             start = level.output.stop
             stop = min(start + self._strips[number] - start % 2, until)
             if level.up is None:
-                rows = _cut(self._block_rows(number, start, stop), ((0, stop - start), *level.wanted[1:]))
+                rows, (_, *beside) = self._encoder_rows(number, start, stop), level.wanted
             else:
-                rows = self._joined_rows(number, start, stop)
-            level.output.push(rows)
+                self._join(number, level.decoder.needs(stop))
+                rows = level.decoder.rows(start, stop)
+                beside = [
+                    (a - first, b - first)
+                    for (a, b), (first, _) in zip(level.wanted[1:], level.joined[1:], strict=True)
+                ]
+            rows = _cut(rows, ((0, stop - start), *beside))
+            level.output.push(self._network.outc.conv(rows) if number == 0 else rows)
 
-    def _beside(self, number: int, start: int, stop: int) -> _Range:
-        """Rows of a skip connection that rows of the decoder depend on."""
-        first, end = self._levels[number].joined[0]
-        return _even(max(start - _REACH, first), min(stop + _REACH, end), end)
+    def _below(self, number: int, until: int) -> int:
+        """How far the next level's output has to reach for the rows of this level that are joined."""
+        return min(-(-until // 2), self._levels[number + 1].wanted[0][1])
 
-    def _below(self, number: int, until: int, start: int = 0) -> _Range:
-        """Rows of the next level's output that rows of the decoder depend on."""
-        top, bottom = self._beside(number, start, until)
-        return top // 2, min(-(-bottom // 2), self._levels[number + 1].wanted[0][1])
-
-    def _joined_rows(self, number: int, start: int, stop: int) -> Tensor:
-        """Rows of the decoder: deeper features doubled, joined with the skip connection, convolved."""
+    def _join(self, number: int, until: int) -> None:
+        """Deeper features doubled beside the skip connection, until this row: what the decoder reads."""
         level, deeper = self._levels[number], self._levels[number + 1]
-        top, bottom = self._beside(number, start, stop)
-        below = self._below(number, stop, start)
-        self._encode(number, bottom)
-        rows = _joined(level.up.up(deeper.output.rows(*below)), level.skip.rows(top, bottom))
-        rows = _block(level.up.conv, rows, start - top, stop - start)
-        inner = [
-            (a - first, b - first)
-            for (a, b), (first, _) in zip(level.wanted[1:], level.joined[1:], strict=True)
-        ]
-        rows = _cut(rows, ((0, stop - start), *inner))
-        level.skip.drop(stop - stop % 2 - _REACH)
-        deeper.output.drop((stop - stop % 2 - _REACH) // 2)
-        return self._network.outc.conv(rows) if number == 0 else rows
+        joined = level.decoder.source
+        start, until = joined.stop, min(until + until % 2, level.joined[0][1])
+        if start >= until:
+            return
+        self._encode(number, until)
+        place = joined.room(until - start)
+        place.narrow(1, 0, level.channels).copy_(level.skip.rows(start, until))
+        doubled = place.narrow(1, level.channels, level.channels)
+        first, last = start // 2, self._below(number, until)
+        if first < last:
+            _fill(doubled, level.up.up(deeper.output.rows(first, last)))
+        else:
+            doubled.zero_()
+        level.skip.drop(until)
+        deeper.output.drop(until // 2)
 
 
-def _block(block: Any, features: Tensor, top: int, rows: int) -> Tensor:
-    """Two convolutions, each with its ReLU: ``rows`` of the result, from ``top`` on.
-
-    Beyond the features there are zeros, unless they hold the two rows at each side that the result depends on.
-    """
-    first, second = (layer for layer in block if not isinstance(layer, nn.ReLU))
-    if top >= _REACH and features.shape[2] >= top + rows + _REACH:
-        features = features.narrow(2, top - _REACH, rows + 2 * _REACH)
-        return _convolved(second, _convolved(first, features, inside=True), inside=True)
-    above, below = max(0, top - 1), min(features.shape[2], top + rows + 1)
-    features = _convolved(first, features).narrow(2, above, below - above)
-    return _convolved(second, features).narrow(2, top - above, rows)
+def _strip(like: Tensor, channels: int, first: int, box: _Box, scratch: Scratch | None = None) -> Strip:
+    """No row yet; the first that is written will be this one, or the first of the level."""
+    across = [stop - start for start, stop in box[1:]]
+    return Strip(like.new_empty((like.shape[0], channels, 0, *across)), max(0, first), scratch)
 
 
-def _convolved(layer: Any, features: Tensor, inside: bool = False) -> Tensor:
-    """Convolution and ReLU, in one pass over memory where oneDNN does the work; ``inside``: of inner rows only."""
-    padding = (0, *layer.padding[1:]) if inside else layer.padding
-    if features.device.type == "cpu" and _can_fuse(features.dtype):
-        arguments = (padding, layer.stride, layer.dilation, layer.groups)
-        return torch.ops.mkldnn._convolution_pointwise(  # type: ignore[no-any-return]
-            features, layer.weight, layer.bias, *arguments, "relu", [], ""
-        )
-    convolution = F.conv2d if features.ndim == 4 else F.conv3d
-    return torch.relu_(convolution(features, layer.weight, layer.bias, padding=padding))
-
-
-@cache
-def _can_fuse(dtype: torch.dtype) -> bool:
-    """Whether oneDNN convolves in this format here; torch.compile uses the same operator on processors."""
-    operators = torch.ops.mkldnn
-    if not torch.backends.mkldnn.is_available() or not hasattr(operators, "_convolution_pointwise"):  # type: ignore[no-untyped-call]
-        return False
-    return dtype == torch.float32 or (dtype == torch.bfloat16 and bool(operators._is_mkldnn_bf16_supported()))
+def _all(shape: Sequence[int]) -> _Box:
+    return tuple((0, size) for size in shape)
 
 
 def _window(like: Tensor, channels: int, rows: int, box: _Box) -> Window:
@@ -227,15 +208,13 @@ def _window(like: Tensor, channels: int, rows: int, box: _Box) -> Window:
     return Window(like, shape, start)
 
 
-def _all(shape: Sequence[int]) -> _Box:
-    return tuple((0, size) for size in shape)
-
-
-def _joined(features: Tensor, skip: Tensor) -> Tensor:
-    pads: list[int] = []
-    for wanted, have in zip(reversed(skip.shape[2:]), reversed(features.shape[2:]), strict=True):
-        pads += [0, wanted - have]
-    return torch.cat([skip, F.pad(features, pads) if any(pads) else features], dim=1)
+def _fill(place: Tensor, features: Tensor) -> None:
+    """Copy, with zeros at the end of axes that are longer: an odd row or column, which doubling does not give."""
+    if place.shape != features.shape:
+        place.zero_()
+    sizes = [min(a, b) for a, b in zip(place.shape[2:], features.shape[2:], strict=True)]
+    box = tuple((0, size) for size in sizes)
+    _cut(place, box).copy_(_cut(features, box))
 
 
 def _pooled(rows: Tensor, shape: Sequence[int]) -> Tensor:
@@ -256,7 +235,7 @@ def _even(start: int, stop: int, size: int) -> _Range:
 def _grown(box: _Box, shape: Sequence[int]) -> _Box:
     """What the convolutions of a level read, from even pixel to even pixel, inside the image."""
     return tuple(
-        _even(max(0, start - _REACH), min(size, stop + _REACH), size)
+        _even(max(0, start - REACH), min(size, stop + REACH), size)
         for (start, stop), size in zip(box, shape, strict=True)
     )
 

@@ -53,13 +53,13 @@ class Piece:
             return mirrored_tile(core, network.margin, network.input_size, network.stride)
         return padded_tile(core, symmetry.shape(self.shape), network.receptive_radius, network.stride)
 
-    def block(self, tile: Tile, symmetry: Symmetry) -> NDArray[np.float32]:
-        """Pixels of the tile's source in the image that a symmetry makes."""
+    def block(self, box: Box, symmetry: Symmetry) -> NDArray[np.float32]:
+        """Pixels of a box in the image that a symmetry makes; beyond that it is mirrored."""
 
         def changed(box: Box) -> NDArray[np.float32]:
             return symmetry.apply(self.read(symmetry.box_before(box, self.shape)))
 
-        return read_mirrored(changed, tile.source, symmetry.shape(self.shape))
+        return read_mirrored(changed, box, symmetry.shape(self.shape))
 
 
 def layout(tiles: Sequence[Tile]) -> Layout:

@@ -42,13 +42,13 @@ def most_pixels(network: UNet, device: torch.device, precision: torch.dtype, in_
     precision : torch.dtype
         Of the features.
     in_parts : bool
-        Whether :func:`napari_unet.inference.part.part_logits` does the work: it holds the skip connections and
-        what flows between levels, 2.5 maps of the first level, over so many rows as lie between the first level
-        of the encoder and that of the decoder. Otherwise skip, up-sampled, joined and convolved features are
-        alive at once, for the whole source.
+        Whether :func:`napari_unet.inference.part.part_logits` does the work: it holds skip connections, strips
+        and what flows between levels, measured as 4.5 maps of the first level over so many rows as lie between
+        the first level of the encoder and that of the decoder. Otherwise skip, up-sampled, joined and convolved
+        features are alive at once, for the whole source.
     """
     settings = network.settings
-    maps = 2.5 if in_parts else 7
+    maps = 4.5 if in_parts else 7
     values = int(maps * settings.width) + settings.n_channels + 3 * settings.n_classes
     budget = int(_SHARE_OF_MEMORY * free_bytes(device) / precision.itemsize)
     return min(budget, _MOST_VALUES) // values

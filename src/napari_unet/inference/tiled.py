@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -155,7 +156,7 @@ class TiledNetwork:
                 yield Notice(f"{problem}; going on with 32-bit numbers.")
                 continue
             for piece, values in zip(batch, logits, strict=True):
-                yield piece.image, piece.core, values
+                yield piece.image, piece.core, values.float()
 
     def choose_tile_size(self, shape: Sequence[int]) -> int:
         """Largest side of a core, in pixels, for an image: as wished, or what fits into the free memory."""
@@ -191,27 +192,30 @@ class TiledNetwork:
         total: Tensor | None = None
         for symmetry in self._symmetries:
             tiles = [piece.tile(self._network, symmetry) for piece in batch]
-            blocks = [piece.block(tile, symmetry) for piece, tile in zip(batch, tiles, strict=True)]
+            blocks = [piece.block(tile.source, symmetry) for piece, tile in zip(batch, tiles, strict=True)]
             logits = self._forward(blocks, tiles[0].core_in_output)
             if logits is None or len(self._symmetries) == 1:
                 return logits
-            share = probabilities(symmetry.undo(logits)) / len(self._symmetries)
+            share = probabilities(symmetry.undo(logits).float()) / len(self._symmetries)
             total = share if total is None else total.add_(share)
         return None if total is None else logits_of(total)
 
-    def _forward(self, blocks: Sequence[NDArray[np.float32]], part: tuple[slice, ...]) -> Tensor | None:
-        """That part of the logits of equally large sources; ``None`` if memory ran out."""
+    def _forward(self, blocks: list[NDArray[np.float32]], part: tuple[slice, ...]) -> Tensor | None:
+        """That part of the logits of equally large sources, which are used up; ``None`` if memory ran out."""
         try:
             with torch.inference_mode():
-                batch = torch.from_numpy(np.ascontiguousarray(blocks))
-                batch = batch.to(self.device, self.precision, memory_format=self._network.memory_format)
-                return self._part(batch, part).float()
+                batch = torch.cat([self._batch(blocks.pop(0)) for _ in range(len(blocks))])
+                return self._part(batch, part)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         # Outside of the except clause: the error's traceback holds the tensors that fill the memory.
         release_memory(self.device)
         return None
+
+    def _batch(self, block: NDArray[np.float32]) -> Tensor:
+        pixels = torch.from_numpy(np.ascontiguousarray(block))[None]
+        return pixels.to(self.device, self.precision, memory_format=self._network.memory_format)
 
     def _part(self, batch: Tensor, part: tuple[slice, ...]) -> Tensor:
         if self._in_parts:
@@ -233,8 +237,8 @@ class TiledNetwork:
             return ""
         self._check_due = False
         tile = piece.tile(self._network, self._symmetries[0])
-        block = piece.block(tile, self._symmetries[0])
-        same = agreement(self._exact(), self._network, block, tile, logits)
+        read = partial(piece.block, symmetry=self._symmetries[0])
+        same = agreement(self._exact(), self._network, read, tile, logits)
         if same >= LEAST_AGREEMENT:
             return ""
         return (
