@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and its plot from the committed result lines: ``python -m benchmarks.report``."""
+"""Write docs/benchmarks.md and its plots from the committed result lines: ``python -m benchmarks.report``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 
+from benchmarks import report_speed
 from benchmarks.accuracy.__main__ import RESULTS
 from benchmarks.accuracy.lines import Line, read_lines
 from benchmarks.accuracy.recipes import ABLATION_SETS, OUR_MINUTES, RECIPES, VARIANTS
 from benchmarks.accuracy.sets import SETS, BenchmarkSet, Headline
 from benchmarks.accuracy.task import ROOT
 
+SPEED = RESULTS.with_name("speed.jsonl")
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = Path("images") / "accuracy.svg"
 MISSING = "–"
@@ -59,13 +61,14 @@ class Lines:
         return (line for seeds in self.chosen.values() for line in seeds.values())
 
 
-def page(lines: Lines) -> str:
+def page(lines: Lines, speed: Sequence[Line] = ()) -> str:
     """Return the whole page, from result lines alone: the same lines give the same page."""
     parts = [HEAD, _circumstances(lines)]
     parts += ["## Minutes of training", _by_minutes(lines), f"![Scores by minutes]({PLOT.as_posix()})"]
     parts += ["## Five minutes, everybody", _rivals(lines), _rival_notes()]
     if any(line["recipe"] in VARIANTS for line in lines):
         parts += ["## One thing changed", _ablation(lines)]
+    parts.append(report_speed.section(speed))
     parts.append("## Every score")
     for measured in SETS.values():
         details = _details(lines, measured)
@@ -206,17 +209,20 @@ def draw(lines: Lines, path: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page; the plot too where matplotlib is installed."""
+    """Write the page; the plots too where matplotlib is installed."""
     parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--speed", type=Path, default=SPEED)
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args(arguments)
     lines = Lines(read_lines(options.results))
-    options.page.write_text(page(lines), encoding="utf-8")
+    speed = read_lines(options.speed)
+    options.page.write_text(page(lines, speed), encoding="utf-8")
     try:
         draw(lines, options.page.parent / PLOT)
+        report_speed.draw(speed, options.page.parent / report_speed.PLOT)
     except ModuleNotFoundError as error:
-        print(f"The plot was left as it is: {error}. Install benchmarks/requirements.txt for it.")
+        print(f"The plots were left as they are: {error}. Install benchmarks/requirements.txt for it.")
 
 
 def _headlines() -> Iterable[tuple[BenchmarkSet, Headline]]:

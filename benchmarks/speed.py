@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     packages = ("torch", "monai", "openvino", "onnxruntime")
     line: dict[str, Any] = {"date": now(), "commit": commit_of(SOURCES), "threads": options.threads}
+    if limit := os.environ.get("ONEDNN_MAX_CPU_ISA"):
+        line["instructions"] = limit  # the most that the kernels may use
     line |= {"machine": machine() | {"load_before": load()}, "versions": versions(packages)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -73,5 +73,5 @@ def class_indices(logits: Tensor) -> Tensor:
     The largest of several logits; for a single one 1 where its sigmoid is above 0.5, else 0.
     """
     if logits.shape[1] == 1:
-        return (torch.sigmoid(logits[:, 0]) > 0.5).long()
+        return (torch.sigmoid(logits[:, 0].float()) > 0.5).long()  # 16 bits would round to 0.5
     return logits.argmax(dim=1)

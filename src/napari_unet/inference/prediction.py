@@ -282,7 +282,7 @@ class _ToLabels:
         labels = values[class_indices(logits[None])[0]].cpu().numpy().astype(_label_type(self.values))
         probabilities = None
         if self.with_probabilities:
-            classes = probabilities_of(logits[None])[0]
+            classes = probabilities_of(logits[None].float())[0]
             if len(classes) == 1:
                 classes = torch.cat([1 - classes, classes])
             probabilities = classes.half().cpu().numpy().reshape(len(self.values), *shape)

@@ -39,7 +39,7 @@ class TiledNetwork:
     device : torch.device
         Where to compute.
     precision : torch.dtype
-        Of weights and features; logits are float32.
+        Of weights, features and logits.
     tile_size : int, optional
         Largest side of the kept part of a tile, in pixels; from the free memory if not given. Halved whenever
         memory runs out.
@@ -99,7 +99,8 @@ class TiledNetwork:
         Yields
         ------
         (Box, Tensor)
-            A core, and its logits: float32, ``(n_classes, *core)``, on the device. Every pixel once.
+            A core, and its logits: ``(n_classes, *core)``, on the device, as precise as they were computed: a copy in
+            float32 would be the largest tensor of all. Every pixel once.
         Notice
             When tiles had to be made smaller, or the number format more precise.
 
@@ -156,7 +157,7 @@ class TiledNetwork:
                 yield Notice(f"{problem}; going on with 32-bit numbers.")
                 continue
             for piece, values in zip(batch, logits, strict=True):
-                yield piece.image, piece.core, values.float()
+                yield piece.image, piece.core, values
 
     def choose_tile_size(self, shape: Sequence[int]) -> int:
         """Largest side of a core, in pixels, for an image: as wished, or what fits into the free memory."""

@@ -61,5 +61,7 @@ def predict_logits(
     for item in TiledNetwork(network, device, precision, tile_size).logits(read, image.shape[1:]):
         if not isinstance(item, Notice):
             core, logits = item
-            result[(slice(None), *(slice(start, stop) for start, stop in core))] = logits.cpu().numpy()
+            result[(slice(None), *(slice(start, stop) for start, stop in core))] = (
+                logits.float().cpu().numpy()
+            )
     return result
