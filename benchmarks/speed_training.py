@@ -22,6 +22,7 @@ from napari_unet.samples import sample
 from napari_unet.settings import TrainSettings
 from napari_unet.training.assembly import Parts, assemble
 from napari_unet.training.fit import fit
+from napari_unet.training.muon import take_gradients
 from napari_unet.training.preparation import prepare
 from napari_unet.training.sizing import settle_plan
 
@@ -137,8 +138,10 @@ def bare(parts: Parts, ready: list[tuple[Tensor, Tensor]], seconds: float) -> fl
         if step == 1:
             start = perf_counter()  # the first makes the optimizer's state
         images, classes = ready[step % len(ready)]
-        optimisation.optimizer.zero_grad(set_to_none=True)
+        optimisation.network.zero_grad(set_to_none=True)
         optimisation.criterion(optimisation.forward(optimisation.network, images), classes).backward()
-        optimisation.optimizer.step()
+        take_gradients(optimisation.optimizers)
+        for optimizer in optimisation.optimizers:
+            optimizer.step()
         step += 1
     return (step - 1) / (perf_counter() - start)

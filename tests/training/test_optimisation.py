@@ -39,7 +39,7 @@ def test_steps_lower_the_loss(recipe):
 
 def test_the_classic_recipe_is_the_classic_set_up():
     optimisation = make("classic")
-    assert type(optimisation.optimizer) is torch.optim.Adam
+    assert [type(optimizer) for optimizer in optimisation.optimizers] == [torch.optim.Adam]
     assert optimisation.learning_rate == 1e-4
     assert optimisation.scheduler is not None
     assert isinstance(optimisation.criterion, CombinedLoss)
@@ -143,9 +143,11 @@ def test_long_gradients_are_clipped_by_the_default_recipe(recipe, clipped, monke
     optimisation = make(recipe)
     original = optimisation.criterion.forward
     monkeypatch.setattr(optimisation.criterion, "forward", lambda *a: 1e4 * original(*a))
-    monkeypatch.setattr(optimisation.optimizer, "step", lambda: None)
+    for optimizer in optimisation.optimizers:
+        monkeypatch.setattr(optimizer, "step", lambda: None)
     optimisation.step(*batch())
-    norm = torch.cat([p.grad.flatten() for p in optimisation.network.parameters()]).norm()
+    groups = [group for optimizer in optimisation.optimizers for group in optimizer.param_groups]
+    norm = torch.cat([p.grad.flatten() for group in groups for p in group["params"]]).norm()
     assert (norm <= MAX_NORM * 1.001) == clipped
 
 

@@ -220,7 +220,7 @@ def _quoted(command: list[str]) -> str:
 def _advice_too_old(name: str) -> str:
     return (
         f"The GPU ({name}) is too old for this torch ({torch.__version__}). "
-        "An older torch (2.6 or newer) may still support it."
+        "An older torch (2.9 or newer) may still support it."
     )
 
 

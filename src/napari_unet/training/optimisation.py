@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import isfinite
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from napari_unet.errors import TrainingDivergedError
@@ -16,6 +17,7 @@ from napari_unet.nets import UNet
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.classic import setup_training
 from napari_unet.training.losses import CombinedLoss
+from napari_unet.training.muon import default_optimizers, take_gradients
 
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
@@ -48,6 +50,8 @@ class Optimisation:
         Batches per step: gradients are their mean. Set by :meth:`split`.
     average : AveragedNetwork
         What is validated and saved.
+    optimizers : tuple of Optimizer
+        Adam for the classic recipe; AdamW, and Muon for inner kernels, for the default.
     scheduler : ReduceLROnPlateau or None
         Of the classic recipe.
     """
@@ -63,17 +67,17 @@ class Optimisation:
     ) -> None:
         self.device = device
         self.precision = precision
+        self.network = network.to(device)
+        self.network.to(memory_format=network.memory_format).train()  # type: ignore[call-overload]
         self.criterion: nn.Module
-        self.optimizer: Optimizer
+        self.optimizers: tuple[Optimizer, ...]
         self.scheduler: ReduceLROnPlateau | None = None
         if recipe == "classic":
-            self.network, self.criterion, self.optimizer, self.scheduler = setup_training(network, device)
+            _, self.criterion, optimizer, self.scheduler = setup_training(network, device)
+            self.optimizers = (optimizer,)
         else:
-            self.network = network.to(device)
             self.criterion = (criterion or CombinedLoss(pooled=True)).to(device)
-            fused = device.type in ("cpu", "cuda")
-            self.optimizer = AdamW(self.network.parameters(), lr=learning_rate, fused=fused)
-        self.network.to(memory_format=network.memory_format).train()  # type: ignore[call-overload]
+            self.optimizers = default_optimizers(self.network, learning_rate)
         self.average = AveragedNetwork(self.network, max_decay=0.0 if recipe == "classic" else 0.999)
         self._clip = MAX_NORM if recipe == "default" else float("inf")
         self._scaler = torch.amp.GradScaler(
@@ -87,13 +91,13 @@ class Optimisation:
 
     def set_learning_rate(self, rate: float) -> None:
         """Use ``rate`` from the next step on."""
-        for group in self.optimizer.param_groups:
+        for group in self._groups():
             group["lr"] = rate
 
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        return float(self._groups()[0]["lr"])
 
     def forward(self, network: nn.Module, images: Tensor) -> Tensor:
         """Logits in the run's precision."""
@@ -105,7 +109,7 @@ class Optimisation:
         """Take in ``parts`` batches per step from now on, for want of memory; what was begun is dropped."""
         self.parts = parts
         self._losses.clear()
-        self.optimizer.zero_grad(set_to_none=True)
+        self._forget_gradients()
 
     def step(self, images: Tensor, classes: Tensor) -> float | None:
         """Take in one batch; the last of :attr:`parts` makes the step.
@@ -120,7 +124,7 @@ class Optimisation:
             changed.
         """
         if not self._losses:
-            self.optimizer.zero_grad(set_to_none=True)
+            self._forget_gradients()
         loss = self.criterion(self.forward(self.network, images), classes)
         self._scaler.scale(loss / self.parts).backward()
         self._losses.append(loss.detach())
@@ -128,14 +132,18 @@ class Optimisation:
         if len(self._losses) < self.parts:
             return value if isfinite(value) else None
         self._losses.clear()
-        self._scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self._clip)
+        take_gradients(self.optimizers)
+        for optimizer in self.optimizers:
+            self._scaler.unscale_(optimizer)
+        weights = [weight for group in self._groups() for weight in group["params"]]
+        norm = nn.utils.clip_grad_norm_(weights, self._clip)
         if not (isfinite(value) and isfinite(float(norm))):
             self._failures += 1
             self._scaler.update()  # lowers the scale
             return None
         self._failures = 0
-        self._scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self._scaler.step(optimizer)
         self._scaler.update()
         self.average.update(self.network)
         return value
@@ -164,11 +172,20 @@ class Optimisation:
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=False)
         self.network.load_state_dict(self._good)
         self.average.network.load_state_dict(self._good)
-        self.optimizer.state.clear()
+        for optimizer in self.optimizers:
+            optimizer.state.clear()
 
     def mark_good(self) -> None:
         """Remember the average as it is, to go back to if training fails."""
         self._good = self._copy_of_average()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def _forget_gradients(self) -> None:
+        self.network.zero_grad(set_to_none=True)  # Muon's matrices have gradients of their own
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
 
     def _copy_of_average(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.average.network.state_dict().items()}
