@@ -6,7 +6,8 @@ user's correction of the axes), ``kind`` (of an annotation), ``record`` (of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,16 @@ def class_colormap(annotation: Annotation) -> DirectLabelColormap:
     colors: dict[int | None, str] = {None: "#999999"} | {v: default_color(v) for v in range(1, 9)}
     colors |= {c.value: c.color for c in annotation.classes}
     return DirectLabelColormap(color_dict=colors | {0: "#00000000"})
+
+
+@contextmanager
+def selection_kept(viewer: ViewerModel) -> Iterator[None]:
+    """Leave the selected layers selected while others are added: whoever is painting goes on painting."""
+    selected, active = list(viewer.layers.selection), viewer.layers.selection.active
+    yield
+    if selected:
+        viewer.layers.selection = selected
+        viewer.layers.selection.active = active
 
 
 def unique_name(viewer: ViewerModel, name: str) -> str:

@@ -13,7 +13,7 @@ from napari.layers import Layer
 from napari_unet.errors import InputError
 from napari_unet.events import Box
 from napari_unet.labels import Annotation
-from napari_unet.viewer.layers import METADATA, layer_axes, set_annotation, unique_name
+from napari_unet.viewer.layers import METADATA, class_colormap, layer_axes, set_annotation, unique_name
 
 
 def add_prediction(
@@ -40,6 +40,7 @@ def add_prediction(
         **placement(image_layer),
     )
     set_annotation(layer, annotation)
+    layer.colormap = class_colormap(annotation)  # of objects too: a prediction holds classes
     viewer.add_layer(layer)
     return layer
 

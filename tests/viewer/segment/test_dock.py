@@ -35,7 +35,7 @@ def test_a_model_and_an_image_are_enough(open_dock, model_file):
     opened = open_dock(EYE, model_file)
     assert line(opened) == "Will segment eye (8 × 9) into 2 classes."
     assert opened.footer.button.isEnabled()
-    assert "vessel &amp; co" in opened.page.model.card.text()
+    assert "vessel &amp; co" in opened.page.model.about.text()
 
 
 def test_the_docks_load_no_torch(open_dock, model_file, monkeypatch):
@@ -248,14 +248,14 @@ def test_everything_can_be_reached_with_the_keyboard(open_dock, model_file):
     opened = open_dock(EYE, model_file)
     page = opened.page
     page.form.advanced.expand()
-    wanted = [page.model.recent, page.model.open_button, page.image, page.axes, page.scope]
+    wanted = [page.model.box, page.model.open_button, page.image, page.axes, page.scope]
     wanted += [f.native for f in page.form.fields.values()] + [page.form.reset_button, opened.footer.button]
-    order, widget = [], page.model.recent
+    order, widget = [], page.model.box
     for _ in range(500):
         if any(widget is w for w in wanted):
             order.append(widget)
         widget = widget.nextInFocusChain()
-        if widget is page.model.recent:
+        if widget is page.model.box:
             break
     assert [wanted.index(w) for w in order if w is not page.form.advanced] == list(range(len(wanted)))
 

@@ -13,7 +13,7 @@ from segment_support import model_record, network, write_model
 def box(qtbot):
     box = ModelBox()
     qtbot.addWidget(box)
-    qtbot.addWidget(box.card)
+    qtbot.addWidget(box.about)
     return box
 
 
@@ -22,7 +22,7 @@ def test_a_model_says_what_it_knows():
     assert "#e69f00" in text
     assert "vessel &amp; co" in text  # names come from a file and are not markup
     assert "2D, 1 channel" in text
-    assert "Trained on eye &lt;1&gt;, eye 2 and 1 more 2026-01-02" in text
+    assert "Trained on eye &lt;1&gt;, eye 2 and 1 more, 2026-01-02" in text
     assert "held-out pixels 0.75 (background 0.90, vessel &amp; co 0.60)" in text
     assert "2 of 8 images held out." in text
 
@@ -41,16 +41,16 @@ def test_opening_remembers_the_model(box, model_file, qtbot):
         assert box.open(model_file)
     assert box.path == model_file
     assert remembered.recent_models() == [model_file]
-    assert box.recent.currentText() == "vessels"
+    assert box.box.currentText() == "vessels"
 
 
 def test_a_model_trained_meanwhile_is_offered(box, model_file, tmp_path):
     box.open(model_file)
     trained = write_model(tmp_path / "just trained.safetensors", model_record())
     remembered.add_recent_model(trained)
-    assert [box.recent.itemText(i) for i in range(2)] == ["just trained", "vessels"]
-    assert box.recent.currentText() == "vessels"
-    box.recent.activated.emit(0)
+    assert [box.box.itemText(i) for i in range(2)] == ["just trained", "vessels"]
+    assert box.box.currentText() == "vessels"
+    box.box.activated.emit(0)
     assert box.path == trained
 
 
@@ -72,12 +72,12 @@ def test_what_is_wrong_with_a_file_is_said(box, model_file, tmp_path, what):
     path = tmp_path / "broken.safetensors"
     path.write_bytes(content)
     assert not box.open(path)
-    assert words in box.card.text()
-    assert "border" in box.recent.styleSheet()
+    assert words in box.about.text()
+    assert "border" in box.box.styleSheet()
     assert box.record is None
     assert path not in remembered.recent_models()
     assert box.open(model_file)
-    assert "border" not in box.recent.styleSheet()
+    assert "border" not in box.box.styleSheet()
 
 
 def test_a_file_that_has_gone_is_said(box, tmp_path):

@@ -561,7 +561,7 @@ def test_a_dropped_model_is_trained_further(open_dock, worker, qtbot, tmp_path):
         )
     )
     assert dock.page.start.box.currentText() == "old"
-    assert "Knows axon, myelin, rest; 1 channel." in dock.page.start._about.text()
+    assert "Knows axon, myelin, rest; 1 channel." in dock.page.start.about.text()
     assert press_train(dock, worker, qtbot).start_from == model
     assert remembered.recent_models() == [model]
 

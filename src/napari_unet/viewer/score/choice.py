@@ -127,10 +127,17 @@ class LayerChoice(QWidget):
         prediction, labels = self.prediction, self.labels
         if prediction is None or labels is None:
             return ""
+        record = _record(prediction)
+        if record.get("image") in record.get("trained_on", ()):
+            seen = (
+                "The model has learnt from this image: it scores better here than on images it has not seen. "
+            )
+        else:
+            seen = ""
         differ = [key for key in PLACEMENT[:5] if not _same(getattr(prediction, key), getattr(labels, key))]
         if not differ:
-            return ""
-        return (
+            return seen
+        return seen + (
             f"The layers do not lie in the same place in the viewer ({_plainly(differ)} differ). "
             "They are compared pixel by pixel all the same."
         )
@@ -144,13 +151,17 @@ class LayerChoice(QWidget):
         if self.prediction not in self._chosen_by_user:
             self.prediction_box.choose(prediction)
         others = [layer for layer in candidates if layer is not self.prediction]
-        others.sort(key=lambda layer: (not self._fits(layer), layer in predicted))  # stable: topmost first
+
+        def rank(layer: Labels) -> tuple[bool, ...]:
+            return not self._fits(layer), layer in predicted, not self._is_of_same_image(layer)
+
         self.labels_box.refresh(layers)
+        best = min(others, key=rank, default=None)  # of several the topmost
         kept = self.labels in self._chosen_by_user or (
-            self.labels not in predicted and self._fits(self.labels)
+            self.labels in others and rank(self.labels) == rank(best)
         )
         if not kept or self.labels is self.prediction:
-            self.labels_box.choose(next(iter(others), None))
+            self.labels_box.choose(best)
         self._say()
 
     def _fits(self, layer: Labels | None) -> bool:
@@ -160,6 +171,11 @@ class LayerChoice(QWidget):
             and self.prediction is not None
             and tuple(pixels(layer).shape) == tuple(pixels(self.prediction).shape)
         )
+
+    def _is_of_same_image(self, layer: Labels) -> bool:
+        """Whether a layer is called after the image that the prediction was made of."""
+        image = _record(self.prediction).get("image")
+        return isinstance(image, str) and layer.name.startswith(image)
 
     def _choose_layer(self) -> None:
         """The user chose: layers that come later change nothing about it."""
@@ -216,6 +232,11 @@ class LayerChoice(QWidget):
 def pixels(layer: Labels) -> ArrayLike:
     """The data of a layer, of its finest level where there are several."""
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def _record(prediction: Labels | None) -> dict[str, Any]:
+    """Where a prediction came from."""
+    return {} if prediction is None else prediction.metadata.get(METADATA, {}).get("record") or {}
 
 
 def _guess(labels: ArrayLike) -> Steps:

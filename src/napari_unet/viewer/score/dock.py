@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
-from qtpy.QtCore import QTimer
-from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -26,6 +24,7 @@ from napari_unet.scores import Comparison, compare_steps
 from napari_unet.scores.errors import error_steps
 from napari_unet.scores.report import to_csv
 from napari_unet.viewer import remembered
+from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layers import annotation_of
 from napari_unet.viewer.score.background import Background
 from napari_unet.viewer.score.changes import ChangeWatch
@@ -34,7 +33,6 @@ from napari_unet.viewer.score.error_layer import add_error_layer, legend
 from napari_unet.viewer.score.results import Result, ScoreTables, row
 from napari_unet.viewer.score.tables import ClassLooks
 from napari_unet.viewer.style import Tone, set_tone
-from napari_unet.viewer.tabs import share_place
 
 if TYPE_CHECKING:
     import napari
@@ -42,7 +40,7 @@ if TYPE_CHECKING:
 EVERY_CLASS = "all classes"
 
 
-class ScoresDock(QWidget):
+class ScoresDock(Dock):
     """Dice and IoU of any two Labels layers, per class and slice, with their confusion matrix.
 
     Parameters
@@ -65,14 +63,6 @@ class ScoresDock(QWidget):
         self._update()
 
     # the form
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Take the place of our other docks, as a tab."""
-        super().showEvent(event)
-        QTimer.singleShot(0, self._share_place)
-
-    def _share_place(self) -> None:
-        share_place(self)
 
     def _build(self) -> None:
         self.choice = LayerChoice(self.viewer)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
 from napari_unet.errors import InputError
 from napari_unet.settings import PredictSettings
 from napari_unet.viewer import bridge, remembered
 from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.device_line import DeviceLine
+from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.segment.footer import Footer
 from napari_unet.viewer.segment.page import SetupPage, is_source
 from napari_unet.viewer.segment.plan import SegmentPlan, plan_segmentation
 from napari_unet.viewer.segment.run import run_of
-from napari_unet.viewer.tabs import share_place
 
 if TYPE_CHECKING:
     import napari
@@ -29,7 +29,7 @@ REMEMBERED = "segment"
 """Key under which the dock's settings are remembered."""
 
 
-class SegmentDock(QWidget):
+class SegmentDock(Dock):
     """Segments image layers with a saved model, into new Labels layers.
 
     The run belongs to the viewer (:func:`run_of`): it goes on without this dock, another one shows it.
@@ -50,7 +50,6 @@ class SegmentDock(QWidget):
         self._engine = engine if engine is not None else bridge.engine()
         self._plan: SegmentPlan | None = None
         self._wants_to_segment = False
-        self._was_docked = False
         self._watched_layers: list[Layer] = []
         self.page = SetupPage()
         self.device = DeviceLine(self._engine)
@@ -130,21 +129,8 @@ class SegmentDock(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Look for the device once the dock is there, and notice when the viewer's window goes."""
         super().showEvent(event)
-        QTimer.singleShot(0, self._share_place)
         self.run.watch(self.window())
         QTimer.singleShot(0, self._look_for_device)
-
-    def _share_place(self) -> None:
-        share_place(self)
-
-    def event(self, event: QEvent) -> bool:
-        """Notice napari's × button: it only takes the widget out of its dock. The run goes on."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._was_docked = True
-            elif self._was_docked:
-                QTimer.singleShot(0, self._on_taken_out)
-        return bool(super().event(event))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take model files."""
@@ -182,15 +168,15 @@ class SegmentDock(QWidget):
         for emitter, slot in self._connections:
             emitter.connect(slot)
 
-    def _on_taken_out(self) -> None:
-        if self.parent() is not None:
-            return  # only moved to another place
+    def close_down(self) -> None:
+        """Hear no more of the viewer and the run, which goes on."""
+        self._wants_to_segment = False
+        self._checking.stop()
         for emitter, slot in self._connections:
             emitter.disconnect(slot)
         self._watch_layers([])
         self.run.heard.disconnect(self._on_heard)
         self.device.release()
-        self.deleteLater()
 
     def _on_layers(self, *_: Any) -> None:
         layers = list(self.viewer.layers)

@@ -20,11 +20,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.axes import check_axes
-from napari_unet.errors import InputError
+from napari_unet.errors import InputError, UNetError
 from napari_unet.settings import PredictSettings
 from napari_unet.viewer.form import SettingsForm
 from napari_unet.viewer.layer_box import LayerBox
-from napari_unet.viewer.layers import METADATA, layer_axes
+from napari_unet.viewer.layers import METADATA, image_from_layers, layer_axes
 from napari_unet.viewer.segment.model_box import ModelBox
 from napari_unet.viewer.segment.plan import Scope
 from napari_unet.viewer.style import mark
@@ -63,7 +63,9 @@ class SetupPage(QScrollArea):
         self.axes_problem = ""
         self._layers: list[Layer] = []
         self._build()
+        self._image_is_the_users = False
         self.model.changed.connect(self._on_model)
+        self.image.activated.connect(self._on_image_chosen)
         self.image.layer_changed.connect(self.show_image)
         self.axes.editingFinished.connect(self._on_axes)
         self.scope.currentIndexChanged.connect(self._on_scope)
@@ -94,8 +96,8 @@ class SetupPage(QScrollArea):
         self._rows = QFormLayout()
         self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._rows.setVerticalSpacing(6)
-        self._add_row("Model", self.model, self.model.recent)
-        self._rows.addRow(self.model.card)
+        self._add_row("Model", self.model, self.model.box)
+        self._rows.addRow(self.model.about)
         self._add_row("Image", self.image, self.image)
         self._add_row("Axes", self.axes, self.axes)
         self._add_row("Segment", self.scope, self.scope)
@@ -161,7 +163,20 @@ class SetupPage(QScrollArea):
         self.image.refresh(layers, active)
         for box in self.channels:
             box.refresh(layers, required=False)
+        self._choose_what_fits(active)
         self.changed.emit()
+
+    def _choose_what_fits(self, active: Layer | None = None) -> None:
+        """Choose an image with the channels of the model, unless the user chose one or there is none."""
+        record = self.model.record
+        if record is None or self._image_is_the_users or self.image.layer is None:
+            return
+        fitting = [la for la in self._layers if is_source(la) and _channels(la) == record.network.n_channels]
+        if fitting and not any(la is self.image.layer for la in fitting):
+            self.image.choose(active if any(la is active for la in fitting) else fitting[-1])
+
+    def _on_image_chosen(self) -> None:
+        self._image_is_the_users = True
 
     def show_image(self, *_: Any) -> None:
         """Show what is known of the chosen image, which is another one or has other data."""
@@ -193,6 +208,7 @@ class SetupPage(QScrollArea):
         self.changed.emit()
 
     def _on_model(self) -> None:
+        self._choose_what_fits()
         self._set_channel_rows()
         self._on_scope()
 
@@ -209,12 +225,26 @@ class SetupPage(QScrollArea):
             box.setAccessibleName(f"Channel {number}")
             box.setToolTip("<qt>The layer with this channel, in the order of the training.</qt>")
             taken = [b.layer for b in (self.image, *self.channels)]
-            free = [la for la in self._layers if is_source(la) and not any(la is t for t in taken)]
+            free = [
+                la for la in self._layers if _is_channel_of(la, layer) and not any(la is t for t in taken)
+            ]
             box.refresh(self._layers, free[0] if free else None, required=False)
             box.layer_changed.connect(self.changed)
             row, _ = self._rows.getWidgetPosition(self.image)
             self._add_row(f"Channel {number}", box, box, row + len(self.channels) + 1)
             self.channels.append(box)
+
+
+def _channels(layer: ImageLayer) -> int:
+    try:
+        return image_from_layers([layer]).n_channels
+    except UNetError:
+        return 0  # nothing that could be segmented
+
+
+def _is_channel_of(layer: Layer, image: ImageLayer) -> bool:
+    """Whether a layer could be another channel of ``image``: as large, and no colours."""
+    return is_source(layer) and _channels(layer) == 1 and layer.data.shape == image.data.shape
 
 
 def is_source(layer: Layer) -> bool:

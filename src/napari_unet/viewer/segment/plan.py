@@ -165,6 +165,7 @@ def run_record(
         "model": str(model),
         "model_name": record.name or model.stem,
         "image": plan.images[index].name,
+        "trained_on": list(record.images),
         "region": [list(side) for side in region] if region is not None else None,
         "started": started,
     }

@@ -19,6 +19,7 @@ from napari_unet.events import Event, Failed, Finished, Notice, PredictedRegion,
 from napari_unet.models.record import ModelRecord
 from napari_unet.settings import PredictSettings
 from napari_unet.viewer.bridge import ActivityProgress, Engine, Job
+from napari_unet.viewer.layers import selection_kept
 from napari_unet.viewer.results import add_prediction, add_probabilities, paint_region
 from napari_unet.viewer.segment.plan import SegmentPlan, run_record
 
@@ -161,18 +162,20 @@ class SegmentRun(QObject):
             return
         classes = task.record.annotation.classes
         dtype = np.uint8 if max(c.value for c in classes) < 256 else np.uint16
+        annotation = task.record.annotation
         for i, (image, anchor) in enumerate(zip(task.plan.images, task.plan.anchors, strict=True)):
             record = run_record(task.plan, i, task.model, task.record, task.started)
             record["settings"] = task.settings.model_dump(mode="json")
-            annotation, shape = task.record.annotation, image.label_shape
-            if task.settings.probabilities:
-                data = np.zeros((len(classes), *shape), np.float16)
-                self._probabilities[i] = add_probabilities(
-                    viewer, anchor, data, annotation, f"{image.name} U-Net probabilities", record
+            shape, name = image.label_shape, f"{image.name} U-Net"
+            with selection_kept(viewer):
+                if task.settings.probabilities:
+                    data = np.zeros((len(classes), *shape), np.float16)
+                    self._probabilities[i] = add_probabilities(
+                        viewer, anchor, data, annotation, f"{name} probabilities", record
+                    )
+                self._labels[i] = add_prediction(
+                    viewer, anchor, np.zeros(shape, dtype), annotation, name, record
                 )
-            self._labels[i] = add_prediction(
-                viewer, anchor, np.zeros(shape, dtype), annotation, f"{image.name} U-Net", record
-            )
         self.report.layers = [layer.name for layer in self._labels.values()]
 
     def _paint(self, event: PredictedRegion) -> None:

@@ -38,8 +38,8 @@ def annotation_for(
     counts : mapping of int to int
         Pixels by value.
     known : tuple of (Annotation or None)
-        Where names and colours are looked up, the first that knows a value counts; those of another kind are
-        passed over where the same value would mean something else.
+        Where names and colours are looked up, the first that gave a value more than its default name counts;
+        those of another kind are passed over where the same value would mean something else.
 
     Raises
     ------
@@ -48,10 +48,11 @@ def annotation_for(
     """
     values = [value for value, pixels in counts.items() if pixels and value >= 0]
     annotation = default_annotation(kind, values)
+    default = {c.value: c for c in annotation.classes}
     given: dict[int, LabelClass] = {}
     for other in reversed(known):
         if other is not None and (other.kind == "objects") == (kind == "objects"):
-            given |= {c.value: c for c in other.classes}
+            given |= {c.value: c for c in other.classes if c != default.get(c.value)}
     return annotation.model_copy(update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)})
 
 

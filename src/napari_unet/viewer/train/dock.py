@@ -7,17 +7,17 @@ from typing import Any
 
 import napari.viewer
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
 from napari_unet.errors import UNetError
 from napari_unet.labels import Annotation
 from napari_unet.requests import TrainingRequest
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.bridge import engine
+from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layers import annotation_of
-from napari_unet.viewer.tabs import share_place
 from napari_unet.viewer.train import memory
 from napari_unet.viewer.train.classes import annotation_for, keep_annotation, said_kind
 from napari_unet.viewer.train.closing import ask_keep_or_stop
@@ -28,7 +28,7 @@ from napari_unet.viewer.train.setup_page import SetupPage
 from napari_unet.viewer.train.survey import Survey, Surveyor
 
 
-class TrainDock(QWidget):
+class TrainDock(Dock):
     """Trains a U-Net on layers or folders, and shows how it goes.
 
     The run itself belongs to the viewer (:func:`run_of`): it goes on without this dock, another one shows it.
@@ -48,7 +48,6 @@ class TrainDock(QWidget):
         self._asked_about: list[int] = []
         self._annotation: Annotation | None = None
         self._wants_to_train = False
-        self._was_docked = False
         self.surveyor = Surveyor(self)
         self.page = SetupPage(viewer, engine())
         self.footer = Footer()
@@ -61,10 +60,12 @@ class TrainDock(QWidget):
         self._connect()
         self._on_theme()
         self._on_source()
+        if self.run.report.is_running:
+            self.page.show_report()  # the run is what a dock that is opened again is opened for
 
     def open_model(self, path: str | Path) -> None:
         """Start from a saved model: fine-tuning."""
-        self.page.start.open_model(Path(path))
+        self.page.start.open(path)
 
     def train(self) -> None:
         """Begin to train as soon as the labels are counted and the device is known."""
@@ -80,23 +81,9 @@ class TrainDock(QWidget):
         """End the run; what was reached is kept."""
         self.run.stop()
 
-    def _share_place(self) -> None:
-        share_place(self)
-
-    def event(self, event: QEvent) -> bool:
-        """Notice napari's × button: it only takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._was_docked = True
-            elif self._was_docked:
-                self._was_docked = False
-                QTimer.singleShot(0, lambda: self._on_taken_out())
-        return bool(super().event(event))
-
     def showEvent(self, event: QShowEvent) -> None:
         """Look for the device once the dock is there, so that opening it does not wait."""
         super().showEvent(event)
-        QTimer.singleShot(0, self._share_place)
         window = self.window()
         while window.parentWidget() is not None:  # a floating dock is a window of its own
             window = window.parentWidget()
@@ -283,13 +270,16 @@ class TrainDock(QWidget):
 
     # Closing
 
-    def _on_taken_out(self) -> None:
-        if self.parent() is not None:
-            return  # only moved to another place
+    def close_down(self) -> None:
+        """Begin nothing any more, and ask what becomes of a run under way."""
+        self._wants_to_train = False
+        self.surveyor.close()
+        self._count_later.stop()
+        self._draw_later.stop()
         if self._save_later.isActive():
             self._remember()
         self.page.source.close_connections()
         self.run.heard.disconnect(self._on_heard)
         self._viewer.events.theme.disconnect(self._on_theme)
+        self.page.device.release()
         ask_keep_or_stop(self.run)
-        self.deleteLater()

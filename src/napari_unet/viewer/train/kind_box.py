@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import cast
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_unet.labels import AnnotationKind, KindGuess
 from napari_unet.viewer.form import mark
+from napari_unet.viewer.sentence import Sentence
 from napari_unet.viewer.style import set_tone
 
 _MEANING: dict[AnnotationKind, str] = {
@@ -40,8 +41,7 @@ class KindBox(QWidget):
             self.box.addItem(f"{kind} ({meaning})", kind)
         self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.box.setMinimumContentsLength(10)
-        self.reason = QLabel()
-        self.reason.setWordWrap(True)
+        self.reason = Sentence()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

@@ -28,7 +28,7 @@ from napari_unet.viewer.layers import METADATA, layer_axes
 from napari_unet.viewer.train.pairs import LayerPair
 
 _IMAGE_TIP = "The image to learn from. Tick several layers to use them as channels of one image."
-_LABELS_TIP = "The labels layer you painted on this image."
+_LABELS_TIP = "The labels layer you painted on this image, or a prediction that you have corrected."
 _AXES_TIP = (
     "One letter per dimension: Y and X, Z for depth, T for time, C for channels. "
     "Correct it if, say, the first axis holds channels: CYX."

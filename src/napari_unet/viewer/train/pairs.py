@@ -28,8 +28,18 @@ def image_layers(layers: Iterable[Layer]) -> list[ImageLayer]:
 
 
 def labels_layers(layers: Iterable[Layer]) -> list[LabelsLayer]:
-    """Return the layers that can be an annotation: labels that are no prediction of ours."""
-    return [la for la in layers if isinstance(la, LabelsLayer) and not _is_ours(la)]
+    """Return the layers that can be an annotation: all labels but our error layers.
+
+    A prediction is one once somebody has corrected it, so it may be chosen, but :func:`guess_pair` never does.
+    """
+    return [la for la in layers if isinstance(la, LabelsLayer) and (_is_prediction(la) or not _is_ours(la))]
+
+
+def has_gone(pair: LayerPair, layers: Iterable[Layer]) -> bool:
+    """Whether layers were chosen and none of them is there any more."""
+    present = {id(la) for la in layers}
+    chosen = [la for la in (*pair.images, pair.labels) if la is not None]
+    return bool(chosen) and not any(id(la) in present for la in chosen)
 
 
 def guess_pair(layers: Sequence[Layer], selected: Iterable[Layer]) -> LayerPair:
@@ -46,7 +56,8 @@ def guess_pair(layers: Sequence[Layer], selected: Iterable[Layer]) -> LayerPair:
         Which of them are selected.
     """
     chosen = {id(la) for la in selected}
-    images, labels = image_layers(layers), labels_layers(layers)
+    images = image_layers(layers)
+    labels = [la for la in labels_layers(layers) if not _is_prediction(la)]
     if not labels:
         best = next((im for im in images if id(im) in chosen), images[-1] if images else None)
         return LayerPair((best,) if best is not None else ())
@@ -103,6 +114,10 @@ def read_pair(pair: LayerPair, *, snapshot: bool, has_images: bool) -> Annotated
     if tuple(labels.shape) == image.label_shape:
         return AnnotatedImage(image, labels)
     return annotated_image(pair.images, pair.labels)
+
+
+def _is_prediction(layer: Layer) -> bool:
+    return bool(layer.metadata.get(METADATA, {}).get("prediction"))
 
 
 def _is_ours(layer: Layer) -> bool:

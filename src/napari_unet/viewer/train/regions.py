@@ -12,7 +12,7 @@ from napari.layers import Shapes
 from numpy.typing import NDArray
 
 from napari_unet.events import Box
-from napari_unet.viewer.layers import METADATA, unique_name
+from napari_unet.viewer.layers import METADATA, selection_kept, unique_name
 from napari_unet.viewer.results import placement
 
 if TYPE_CHECKING:
@@ -76,8 +76,6 @@ def show_regions(
     The selected layer stays selected, so that a person who is painting goes on painting.
     """
     added: list[Layer] = []
-    selected = list(viewer.layers.selection)
-    active = viewer.layers.selection.active
     for where, boxes in zip(placements, regions, strict=False):
         if where is None or not boxes:
             continue
@@ -93,12 +91,10 @@ def show_regions(
             metadata={METADATA: {"held_out": True}},
             **where.keywords,
         )
-        viewer.add_layer(layer)
+        with selection_kept(viewer):
+            viewer.add_layer(layer)
         layer.editable = False  # only now: adding a layer makes it editable
         added.append(layer)
-    if added:
-        viewer.layers.selection = selected
-        viewer.layers.selection.active = active
     return added
 
 

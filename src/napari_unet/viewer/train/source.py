@@ -19,7 +19,14 @@ from napari_unet.viewer.layers import class_colormap, image_from_layers, unique_
 from napari_unet.viewer.results import placement
 from napari_unet.viewer.train.folders import FolderPair
 from napari_unet.viewer.train.pair_row import PairRow
-from napari_unet.viewer.train.pairs import LayerPair, guess_pair, image_layers, labels_layers, read_pair
+from napari_unet.viewer.train.pairs import (
+    LayerPair,
+    guess_pair,
+    has_gone,
+    image_layers,
+    labels_layers,
+    read_pair,
+)
 from napari_unet.viewer.train.regions import Placement
 
 if TYPE_CHECKING:
@@ -173,12 +180,12 @@ class SourceBox(QWidget):
     def refresh(self) -> None:
         """Bring the choices up to date with the layers of the viewer."""
         layers = list(self._viewer.layers)
-        selected = list(self._viewer.layers.selection)
-        pairs = [guess_pair(layers, selected)] if self._is_guessed else self.pairs
-        before = [(pair.images, pair.labels) for pair in self.pairs]
+        pairs = [pair for pair in self.pairs if not has_gone(pair, layers)]
+        self._is_guessed = self._is_guessed or not pairs
+        if self._is_guessed:
+            pairs = [guess_pair(layers, self._viewer.layers.selection)]
         self._show(pairs)
-        if self._is_guessed or before != [(pair.images, pair.labels) for pair in self.pairs]:
-            self.changed.emit()
+        self.changed.emit()
 
     def show_pairs(self, pairs: list[LayerPair]) -> None:
         """Choose ``pairs``; they are kept whatever happens to other layers."""
