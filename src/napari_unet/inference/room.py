@@ -12,7 +12,7 @@ from napari_unet.inference.part import STEP
 from napari_unet.inference.tiles import longest_source, round_up
 from napari_unet.nets import UNet
 
-_MOST_VALUES = 128 * 2**20
+_MOST_VALUES = 176 * 2**20
 """Features of a tile held at once at most: more save little, and memory shall not grow with the image."""
 
 _SHARE_OF_MEMORY = 0.4  # of what is free
@@ -47,11 +47,8 @@ def most_pixels(network: UNet, device: torch.device, precision: torch.dtype, in_
         the first level of the encoder and that of the decoder. Otherwise skip, up-sampled, joined and convolved
         features are alive at once, for the whole source.
     """
-    settings = network.settings
-    maps = 4.5 if in_parts else 7
-    values = int(maps * settings.width) + settings.n_channels + 3 * settings.n_classes
     budget = int(_SHARE_OF_MEMORY * free_bytes(device) / precision.itemsize)
-    return min(budget, _MOST_VALUES) // values
+    return min(budget, _MOST_VALUES) // _values_per_pixel(network, in_parts)
 
 
 def free_bytes(device: torch.device) -> int:
@@ -67,6 +64,17 @@ def _pixels_at_once(network: UNet, shape: Sequence[int], core: int, in_parts: bo
     if network.settings.padding == "valid":
         return prod(network.input_size(min(core, size)) for size in shape)
     rows, *across = (longest_source(size, core, network.receptive_radius, network.stride) for size in shape)
-    if in_parts:
-        rows = min(rows, network.receptive_radius + 3 * STEP // 2)
-    return rows * prod(across)
+    if not in_parts:
+        return rows * prod(across)
+    waiting = _values_of_core(network) * rows * prod(across) // _values_per_pixel(network, in_parts)
+    return min(rows, network.receptive_radius + 3 * STEP // 2) * prod(across) + waiting
+
+
+def _values_per_pixel(network: UNet, in_parts: bool) -> int:
+    maps = 4.5 if in_parts else 7
+    return int(maps * network.settings.width) + _values_of_core(network)
+
+
+def _values_of_core(network: UNet) -> int:
+    """Of every pixel of a whole core, however few rows are worked on: the image, and logits until they are taken."""
+    return network.settings.n_channels + 3 * network.settings.n_classes
