@@ -5,7 +5,6 @@ import pytest
 from napari.utils.notifications import notification_manager
 from safetensors.numpy import save_file
 
-from napari_unet.viewer import bridge
 from napari_unet.viewer.reader import get_reader
 from segment_support import model_record, write_model
 
@@ -15,43 +14,18 @@ def model_file(tmp_path):
     return write_model(tmp_path / "vessels.safetensors", model_record())
 
 
-class SilentWorker:
-    def submit(self, request, on_event):
-        return self
-
-    done = True
-
-    def stop(self):
-        pass
-
-    def wait(self, timeout=None):
-        return True
-
-    def close(self, grace):
-        pass
-
-
-@pytest.fixture
-def engine(qapp):
-    engine = bridge.Engine(SilentWorker())
-    bridge.use_engine(engine)
-    yield engine
-    bridge.use_engine(None)
-    engine.close(0)
-
-
 def segment_dock(viewer):
     return viewer.window.dock_widgets["Segment with U-Net (napari-unet-live)"]
 
 
-def test_a_dropped_model_opens_in_the_dock_and_adds_no_layer(make_napari_viewer, engine, model_file):
+def test_a_dropped_model_opens_in_the_dock_and_adds_no_layer(make_napari_viewer, worker, model_file):
     viewer = make_napari_viewer()
     assert viewer.open(str(model_file), plugin="napari-unet-live") == []
     assert segment_dock(viewer).page.model.path == model_file
     assert len(viewer.layers) == 0
 
 
-def test_a_second_model_opens_in_the_same_dock(make_napari_viewer, engine, model_file, tmp_path):
+def test_a_second_model_opens_in_the_same_dock(make_napari_viewer, worker, model_file, tmp_path):
     viewer = make_napari_viewer()
     viewer.open(str(model_file), plugin="napari-unet-live")
     first = segment_dock(viewer)

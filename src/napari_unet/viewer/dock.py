@@ -13,6 +13,8 @@ class Dock(QWidget):
     """A widget that napari docks; it stands in a tab beside our others and goes when its × is clicked."""
 
     _was_docked = False
+    is_taken_out = False
+    """Whether the dock is about to go: between the click on × and :meth:`close_down` events still arrive."""
 
     def close_down(self) -> None:
         """Hear no more of the viewer, the engine and the run: the dock is about to be deleted."""
@@ -26,9 +28,9 @@ class Dock(QWidget):
         """Notice napari's × button: it only takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
-                self._was_docked = True
+                self._was_docked, self.is_taken_out = True, False
             elif self._was_docked:
-                self._was_docked = False
+                self._was_docked, self.is_taken_out = False, True
                 QTimer.singleShot(0, self._on_taken_out)
         return bool(super().event(event))
 
@@ -36,6 +38,6 @@ class Dock(QWidget):
         share_place(self)
 
     def _on_taken_out(self) -> None:
-        if self.parent() is None:  # else it was only moved to another place
+        if self.is_taken_out:  # else it was only moved to another place
             self.close_down()
             self.deleteLater()

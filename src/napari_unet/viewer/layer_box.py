@@ -20,6 +20,11 @@ class LayerBox(QComboBox):
     none_text : str
         Shown while there is no layer to choose.
 
+    Attributes
+    ----------
+    is_chosen_by_user : bool
+        Whether the layer was chosen by hand, and is not to be changed for a better guess.
+
     Signals
     -------
     layer_changed
@@ -37,10 +42,11 @@ class LayerBox(QComboBox):
         super().__init__(parent)
         self._accepts = accepts
         self._chosen: Layer | None = None
+        self.is_chosen_by_user = False
         self.setPlaceholderText(none_text)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
-        self.activated.connect(lambda index: self.choose(self.itemData(index)))
+        self.activated.connect(self._on_activated)
 
     @property
     def layer(self) -> Any:
@@ -63,9 +69,14 @@ class LayerBox(QComboBox):
             for layer in reversed(layers):  # topmost first, as in napari's list
                 self.addItem(layer.name, layer)
         if not any(layer is self._chosen for layer in layers):
+            self.is_chosen_by_user = False
             first = preferred if any(layer is preferred for layer in layers) else None
             self.choose(layers[-1] if first is None and required and layers else first)
         self._select()
+
+    def _on_activated(self, index: int) -> None:
+        self.is_chosen_by_user = True
+        self.choose(self.itemData(index))
 
     def _select(self) -> None:
         with QSignalBlocker(self):

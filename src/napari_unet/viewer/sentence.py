@@ -35,6 +35,6 @@ class Sentence(QLabel):
             self._fit()
 
     def _fit(self) -> None:
-        height = max(self.heightForWidth(self.width()), 0) if self.text() else 0
-        if height != self.minimumHeight():
-            self.setMinimumHeight(height)
+        self.setMinimumHeight(0)  # the height for a width is never less than the minimum
+        if self.text():
+            self.setMinimumHeight(self.heightForWidth(self.width()))

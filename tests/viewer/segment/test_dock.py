@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from skimage.io import imread
 
-from napari_unet.events import DeviceReport
+from napari_unet.events import DeviceReport, Started
 from napari_unet.settings import PredictSettings
 from napari_unet.viewer import remembered
 from napari_unet.viewer.layers import METADATA
@@ -267,3 +267,30 @@ def test_the_button_stands_out_in_every_theme(open_dock, model_file, theme):
     opened = open_dock(EYE, model_file)
     opened.viewer.theme = theme
     assert get_theme(theme).current.as_hex() in opened.footer.button.styleSheet()
+
+
+def test_an_image_with_the_channels_of_the_model_is_proposed(open_dock, tmp_path):
+    colour = write_model(tmp_path / "colour.safetensors", model_record(network=network(n_channels=3)))
+    opened = open_dock(np.zeros((20, 30, 3), np.uint8), name="tissue", rgb=True)
+    opened.viewer.add_image(np.zeros((8, 9), np.uint8), name="grey")
+    opened.page.image.choose(opened.viewer.layers["grey"])
+    opened.dock.open_model(colour)
+    assert opened.page.image.layer.name == "tissue"
+    assert opened.dock.check() is not None
+    opened.viewer.add_image(np.zeros((8, 9), np.uint8), name="another")
+    box = opened.page.image
+    box.setCurrentIndex(box.findText("grey"))
+    box.activated.emit(box.currentIndex())
+    opened.dock.open_model(colour)
+    assert box.layer.name == "grey"  # chosen by the user
+    names = [channel.layer and channel.layer.name for channel in opened.page.channels]
+    assert names == ["another", None]  # the colour image is no channel of the grey one
+
+
+def test_the_selected_layers_stay_selected(open_dock, model_file, worker, qtbot):
+    opened = open_dock(EYE, model_file)
+    labels = opened.viewer.add_labels(np.zeros((8, 9), np.uint8), name="paint")
+    opened.footer.button.click()
+    worker.say(Started("cpu", {}))
+    qtbot.waitUntil(lambda: "eye U-Net" in opened.viewer.layers, timeout=5000)
+    assert opened.viewer.layers.selection.active is labels

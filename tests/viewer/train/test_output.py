@@ -75,3 +75,20 @@ def test_an_existing_file_is_replaced_only_after_the_dialog_asked(row, qtbot, tm
 def test_a_name_is_needed(row):
     row.edit.clear()
     assert row.problem == "Give the model file a name."
+
+
+@pytest.mark.parametrize(("text", "words"), [("/", "is a folder"), (".", "a name"), ("", "a name")])
+def test_a_path_without_a_name_is_a_sentence(qtbot, text, words):
+    row = OutputRow()
+    qtbot.addWidget(row)
+    row.edit.setText(text)
+    assert words in row.problem
+
+
+def test_the_home_folder_may_be_abbreviated(qtbot, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    row = OutputRow()
+    qtbot.addWidget(row)
+    row.edit.setText("~/cells")
+    assert row.path == tmp_path / "cells.safetensors"

@@ -18,8 +18,7 @@ from napari_unet.events import (
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.viewer import bridge
 from napari_unet.viewer.train.rate_finder import RateFinder
-
-from .conftest import WAIT, say, scribbled, settle
+from train_support import WAIT, say, scribbled, settle
 
 RATES = np.geomspace(1e-6, 1, 20)
 FOUND = RateFound(3.2e-3, "It fell there.", RATES, np.ones(20), np.ones(20), False)

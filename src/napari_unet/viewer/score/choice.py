@@ -130,14 +130,14 @@ class LayerChoice(QWidget):
         record = _record(prediction)
         if record.get("image") in record.get("trained_on", ()):
             seen = (
-                "The model has learnt from this image: it scores better here than on images it has not seen. "
+                "The model has learnt from this image: it scores better here than on images it has not seen."
             )
         else:
             seen = ""
         differ = [key for key in PLACEMENT[:5] if not _same(getattr(prediction, key), getattr(labels, key))]
         if not differ:
             return seen
-        return seen + (
+        return f"{seen} " * bool(seen) + (
             f"The layers do not lie in the same place in the viewer ({_plainly(differ)} differ). "
             "They are compared pixel by pixel all the same."
         )

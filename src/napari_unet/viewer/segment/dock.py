@@ -109,6 +109,8 @@ class SegmentDock(Dock):
 
     def segment(self) -> None:
         """Begin to segment as soon as the device is known, unless something is wrong or a run is under way."""
+        if self.is_taken_out:
+            return
         model, plan = self.page.model, self.check()
         self._wants_to_segment = plan is not None and self.device.is_looking
         if plan is None or model.path is None or model.record is None or self.run.report.is_running:

@@ -63,9 +63,7 @@ class SetupPage(QScrollArea):
         self.axes_problem = ""
         self._layers: list[Layer] = []
         self._build()
-        self._image_is_the_users = False
         self.model.changed.connect(self._on_model)
-        self.image.activated.connect(self._on_image_chosen)
         self.image.layer_changed.connect(self.show_image)
         self.axes.editingFinished.connect(self._on_axes)
         self.scope.currentIndexChanged.connect(self._on_scope)
@@ -169,14 +167,11 @@ class SetupPage(QScrollArea):
     def _choose_what_fits(self, active: Layer | None = None) -> None:
         """Choose an image with the channels of the model, unless the user chose one or there is none."""
         record = self.model.record
-        if record is None or self._image_is_the_users or self.image.layer is None:
+        if record is None or self.image.is_chosen_by_user or self.image.layer is None:
             return
         fitting = [la for la in self._layers if is_source(la) and _channels(la) == record.network.n_channels]
         if fitting and not any(la is self.image.layer for la in fitting):
             self.image.choose(active if any(la is active for la in fitting) else fitting[-1])
-
-    def _on_image_chosen(self) -> None:
-        self._image_is_the_users = True
 
     def show_image(self, *_: Any) -> None:
         """Show what is known of the chosen image, which is another one or has other data."""

@@ -141,8 +141,9 @@ class TrainDock(Dock):
     def _on_source(self) -> None:
         self._save_later.start()
         layers = self.page.source.annotation_layers()
-        if layers and [id(la) for la in layers] != self._asked_about:
-            self._asked_about = [id(la) for la in layers]
+        asked_about = [id(la) for la in layers]
+        if (layers or self.page.source.uses_folders) and asked_about != self._asked_about:
+            self._asked_about = asked_about  # of folders nobody has said anything yet
             self.page.kind.say(said_kind(layers))
         self._count()
 
@@ -212,7 +213,7 @@ class TrainDock(Dock):
 
     def _check(self) -> None:
         """Say what will be trained, or why it cannot start; start where that was asked for."""
-        if self.run.report.is_running:
+        if self.run.report.is_running or self.is_taken_out:
             return
         is_pending = self.surveyor.is_busy or self._count_later.isActive()
         check = self.page.preflight(self._survey, self._annotation)
@@ -240,8 +241,8 @@ class TrainDock(Dock):
             self.footer.show_preflight(Preflight(text, part="output"))
             return
         request = TrainingRequest(tuple(images), self._annotation, settings, output, page.start.path)
+        page.show_report()  # first: a run's beginning handles events, and this dock may be gone after it
         self.run.start(engine().submit, request, tuple(placements))
-        page.show_report()
 
     def _on_theme(self, _event: Any = None) -> None:
         self.footer.set_accent(get_theme(self._viewer.theme).current.as_hex())

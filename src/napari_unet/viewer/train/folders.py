@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
 
@@ -73,6 +73,11 @@ class FolderPair(QWidget):
         )
         self.pairing: Pairing | None = None
         self.problem = ""
+        # Train cannot be clicked before the folders are known, so nothing else would end the typing.
+        self._pair_later = QTimer(self)
+        self._pair_later.setSingleShot(True)
+        self._pair_later.setInterval(600)
+        self._pair_later.timeout.connect(self._on_edited)
         self._summary = QLabel()
         self._summary.setWordWrap(True)
         grid = QGridLayout(self)
@@ -87,6 +92,7 @@ class FolderPair(QWidget):
             grid.addWidget(edit, row, 1)
             grid.addWidget(browse, row, 2)
             edit.editingFinished.connect(self._on_edited)
+            edit.textEdited.connect(self._pair_later.start)
         grid.addWidget(self._summary, 2, 0, 1, 3)
         self._paired: tuple[str, str] | None = None
         self._opened: dict[Pair, AnnotatedImage] = {}

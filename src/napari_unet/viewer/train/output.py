@@ -98,15 +98,15 @@ class OutputRow(QWidget):
     @property
     def path(self) -> Path:
         """Where the model goes; a name alone goes into the models folder."""
-        text = self.edit.text().strip()
-        return with_suffix(self.folder / Path(text).expanduser()) if text else self.folder
+        path = self.folder / os.path.expanduser(self.edit.text().strip())
+        return with_suffix(path) if path.name and path != self.folder else path
 
     @property
     def problem(self) -> str:
         """Why the model cannot be written there; empty where it can."""
-        if not self.edit.text().strip():
-            return "Give the model file a name."
         path = self.path
+        if path == self.folder:
+            return "Give the model file a name."
         try:
             return output_problem(path, may_replace=path == self._may_replace)
         except (OSError, ValueError) as error:

@@ -21,6 +21,11 @@ class LayerPair:
     images: tuple[ImageLayer, ...] = ()
     labels: LabelsLayer | None = None
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self.images) or self.labels is not None
+
 
 def image_layers(layers: Iterable[Layer]) -> list[ImageLayer]:
     """Return the layers that can be trained on: images that are no prediction of ours."""
@@ -38,8 +43,7 @@ def labels_layers(layers: Iterable[Layer]) -> list[LabelsLayer]:
 def has_gone(pair: LayerPair, layers: Iterable[Layer]) -> bool:
     """Whether layers were chosen and none of them is there any more."""
     present = {id(la) for la in layers}
-    chosen = [la for la in (*pair.images, pair.labels) if la is not None]
-    return bool(chosen) and not any(id(la) in present for la in chosen)
+    return pair.is_chosen and not any(id(la) in present for la in (*pair.images, pair.labels))
 
 
 def guess_pair(layers: Sequence[Layer], selected: Iterable[Layer]) -> LayerPair:

@@ -180,8 +180,9 @@ class SourceBox(QWidget):
     def refresh(self) -> None:
         """Bring the choices up to date with the layers of the viewer."""
         layers = list(self._viewer.layers)
-        pairs = [pair for pair in self.pairs if not has_gone(pair, layers)]
-        self._is_guessed = self._is_guessed or not pairs
+        pairs = [pair if pair.is_chosen else self._guess_another() for pair in self.pairs]
+        pairs = [pair for pair in pairs if not has_gone(pair, layers)]
+        self._is_guessed = self._is_guessed or not any(pair.is_chosen for pair in pairs)
         if self._is_guessed:
             pairs = [guess_pair(layers, self._viewer.layers.selection)]
         self._show(pairs)
@@ -264,11 +265,13 @@ class SourceBox(QWidget):
         self.changed.emit()
 
     def _on_add_pair(self) -> None:
-        pairs = self.pairs
-        used = {id(la) for pair in pairs for la in (*pair.images, pair.labels)}
-        unused = [la for la in self._viewer.layers if id(la) not in used]
-        self.show_pairs([*pairs, guess_pair(unused, [])])
+        self.show_pairs([*self.pairs, self._guess_another()])
         self.rows[-1].images.setFocus()
+
+    def _guess_another(self) -> LayerPair:
+        """A pair of layers that are in no pair yet."""
+        used = {id(la) for pair in self.pairs for la in (*pair.images, pair.labels)}
+        return guess_pair([la for la in self._viewer.layers if id(la) not in used], [])
 
     def _on_removed(self, row: PairRow) -> None:
         self.show_pairs([r.pair for r in self.rows if r is not row])

@@ -1,63 +1,14 @@
 import csv
-from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
 import pytest
-from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.labels import default_annotation
-from napari_unet.viewer.layers import METADATA, set_annotation
-from napari_unet.viewer.score import choice as choice_module
-from napari_unet.viewer.score.background import Background
-
-WAIT = 10_000
-
-
-@pytest.fixture(autouse=True)
-def _own_configuration(tmp_path, monkeypatch):
-    monkeypatch.setenv("NAPARI_UNET_CONFIG_DIR", str(tmp_path / "configuration"))
-
-
-@pytest.fixture
-def open_dock(make_napari_viewer, qtbot):
-    """Opens the dock the way napari does, on given layers; the last one is the prediction."""
-
-    def open_it(labels, prediction, kind="masks", **keywords):
-        viewer = make_napari_viewer()
-        viewer.add_labels(labels, name="truth")
-        if kind is not None:
-            values = [1, *np.unique(labels)]
-            set_annotation(viewer.layers["truth"], default_annotation(kind, values))
-        viewer.add_labels(prediction, name="guess", metadata={METADATA: {"prediction": True}}, **keywords)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Scores")
-        qtbot.waitUntil(lambda: not dock.choice.is_guessing, timeout=WAIT)
-        return SimpleNamespace(viewer=viewer, dock=dock)
-
-    return open_it
-
-
-def compare(dock, qtbot):
-    qtbot.mouseClick(dock.compare_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not dock.is_busy, timeout=WAIT)
-
-
-def rows(table):
-    model = table.model()
-    return [
-        [model.data(model.index(r, c)) for c in range(model.columnCount())] for r in range(model.rowCount())
-    ]
-
-
-def headers(table):
-    model = table.model()
-    return [model.headerData(c, Qt.Orientation.Horizontal) for c in range(model.columnCount())]
-
-
-LABELS = np.array([[0, 0, 1], [1, 2, 2]], np.uint8)
-PREDICTION = np.array([[0, 1, 1], [0, 2, 0]], np.uint8)
+from napari_unet.viewer.layers import set_annotation
+from score_support import LABELS, PREDICTION, WAIT, compare, headers, rows
 
 
 def test_compares_with_one_click(open_dock, qtbot):
@@ -157,63 +108,6 @@ def test_csv(open_dock, qtbot, tmp_path, monkeypatch):
     assert "Saved" not in it.dock.note.text()
 
 
-def test_in_doubt_it_asks_and_remembers_the_answer(open_dock, qtbot):
-    labels = np.zeros((20, 20), np.uint8)
-    labels[3:7, 3:7] = 1  # a mask, an object, or the first of several scribbles
-    it = open_dock(labels, np.zeros_like(labels), kind=None)
-    assert it.dock.choice.kind is None
-    assert "Choose what the labels are" in it.dock.choice.note.text()
-    assert not it.dock.compare_button.isEnabled()
-    box = it.dock.choice.kind_box
-    box.setCurrentIndex(box.findData("masks"))
-    box.activated.emit(box.currentIndex())
-    assert it.dock.compare_button.isEnabled()
-    it.dock.choice.labels_box.choose(it.viewer.layers["guess"])
-    assert "two different layers" in it.dock.choice.note.text()
-    it.dock.choice.labels_box.choose(it.viewer.layers["truth"])
-    assert it.dock.choice.kind == "masks"
-
-
-def test_different_shapes_are_said_with_both(open_dock):
-    it = open_dock(LABELS, np.zeros((4, 3), np.uint8))
-    text = it.dock.choice.note.text()
-    assert "(4, 3)" in text
-    assert "(2, 3)" in text
-    assert not it.dock.compare_button.isEnabled()
-
-
-def test_without_layers_nothing_breaks_and_later_layers_are_taken(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
-    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Scores")
-    assert "Two labels layers are needed" in dock.choice.note.text()
-    assert not dock.compare_button.isEnabled()
-    viewer.add_labels(LABELS, name="one")
-    assert not dock.compare_button.isEnabled()
-    viewer.add_labels(PREDICTION, name="two")
-    assert {dock.choice.prediction.name, dock.choice.labels.name} == {"one", "two"}
-    viewer.layers["two"].name = "renamed"
-    assert dock.choice.labels_box.findText("renamed") >= 0
-    viewer.layers.clear()
-    assert dock.choice.prediction is None
-    qtbot.waitUntil(lambda: not dock.choice.is_guessing, timeout=WAIT)
-
-
-def test_a_prediction_that_comes_later_is_taken_until_the_user_chose(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
-    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Scores")
-    viewer.add_labels(LABELS, name="truth")
-    viewer.add_labels(PREDICTION, name="first", metadata={METADATA: {"prediction": True}})
-    assert (dock.choice.prediction.name, dock.choice.labels.name) == ("first", "truth")
-    viewer.add_labels(PREDICTION, name="second", metadata={METADATA: {"prediction": True}})
-    assert (dock.choice.prediction.name, dock.choice.labels.name) == ("second", "truth")
-    box = dock.choice.prediction_box
-    box.setCurrentIndex(box.findText("first"))
-    box.activated.emit(box.currentIndex())
-    viewer.add_labels(PREDICTION, name="third", metadata={METADATA: {"prediction": True}})
-    assert (dock.choice.prediction.name, dock.choice.labels.name) == ("first", "truth")
-    qtbot.waitUntil(lambda: not dock.choice.is_guessing, timeout=WAIT)
-
-
 def test_changes_after_comparing_are_noted(open_dock, qtbot):
     it = open_dock(LABELS.copy(), PREDICTION.copy())
     compare(it.dock, qtbot)
@@ -309,23 +203,6 @@ def test_closing_the_dock_lets_go_of_the_viewer(open_dock, qtbot):
     qtbot.wait(50)
     it.viewer.add_labels(LABELS)
     it.viewer.layers.clear()
-
-
-def test_only_the_last_run_is_heard(qtbot):
-    def steps(answer):
-        yield 0.5
-        return answer
-
-    background, heard = Background(), []
-    background.start(steps("first"), heard.append)
-    background.start(steps("second"), heard.append)
-    qtbot.waitUntil(lambda: not background.is_busy, timeout=WAIT)
-    assert heard == ["second"]
-
-
-def test_pixels_of_a_multiscale_layer_are_the_finest():
-    layer = Labels([np.zeros((8, 8), int), np.zeros((4, 4), int)])
-    assert choice_module.pixels(layer).shape == (8, 8)
 
 
 def test_real_second_observer(open_dock, qtbot, shared_data):
