@@ -2,6 +2,7 @@ import os
 from datetime import date
 
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.viewer.train.output import OutputRow, output_problem, unused_path, with_suffix
@@ -92,3 +93,16 @@ def test_the_home_folder_may_be_abbreviated(qtbot, monkeypatch, tmp_path):
     qtbot.addWidget(row)
     row.edit.setText("~/cells")
     assert row.path == tmp_path / "cells.safetensors"
+
+
+def test_whoever_takes_the_name_away_gets_another_proposed(qtbot):
+    row = OutputRow()
+    qtbot.addWidget(row)
+    row.propose("cells")
+    proposed = row.path
+    row.edit.selectAll()
+    qtbot.keyClick(row.edit, Qt.Key.Key_Backspace)
+    assert row.problem == "Give the model file a name."
+    qtbot.keyClick(row.edit, Qt.Key.Key_Return)
+    assert row.path == proposed
+    assert row.problem == ""

@@ -24,6 +24,9 @@ from napari_unet.images import (
 from napari_unet.viewer.form import mark
 from napari_unet.viewer.style import set_tone
 
+_TELLS_NOTHING = ("image", "images", "img", "imgs", "raw", "train", "training")
+"""Names of folders that a model is not called after."""
+
 
 class FolderEdit(QLineEdit):
     """A path, typed, browsed or dropped."""
@@ -108,6 +111,13 @@ class FolderPair(QWidget):
         self.images.setText(images)
         self.labels.setText(labels)
         self.refresh()
+
+    @property
+    def name(self) -> str:
+        """What a model trained on the images is called after."""
+        folder = Path(self.folders[0])
+        telling = (f.name for f in (folder, *folder.parents) if f.name.lower() not in _TELLS_NOTHING)
+        return next(telling, "")
 
     @property
     def opened(self) -> list[AnnotatedImage]:

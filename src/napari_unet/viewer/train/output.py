@@ -92,6 +92,7 @@ class OutputRow(QWidget):
         layout.addWidget(self.edit)
         layout.addWidget(self.browse)
         self.edit.textEdited.connect(self._on_typed)
+        self.edit.editingFinished.connect(self._on_left)
         self.browse.clicked.connect(self._on_browse)
         self.propose("")
 
@@ -119,7 +120,7 @@ class OutputRow(QWidget):
             self._show(unused_path(self.folder, image, date.today()))
 
     def after_run(self) -> None:
-        """Choose a new name for the next run: the file of this one stays."""
+        """Propose a new name, for the next run: the file of this one stays."""
         self._is_automatic, self._may_replace = True, None
         self.propose(self._image)
 
@@ -149,6 +150,11 @@ class OutputRow(QWidget):
     def _on_typed(self) -> None:
         self._is_automatic = False
         self.changed.emit()
+
+    def _on_left(self) -> None:
+        if not self.edit.text().strip():  # whoever takes the name away wants another one proposed
+            self.after_run()
+            self.changed.emit()
 
     def _on_browse(self) -> None:
         name, _ = QFileDialog.getSaveFileName(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-
-_TELLS_NOTHING = ("image", "images", "img", "imgs", "raw", "train", "training")
-"""Names of folders that a model is not called after."""
 
 _QUICKLY_COUNTED = 1 << 22
 """Pixels of a labels layer that are counted again whenever it is drawn; larger ones when painted, and by Train."""
@@ -127,9 +123,7 @@ class SourceBox(QWidget):
     def name(self) -> str:
         """What a model trained on this is called after: the first image, or the folder of images."""
         if self.uses_folders:
-            folder = Path(self.folder_pair.folders[0])
-            telling = (f.name for f in (folder, *folder.parents) if f.name.lower() not in _TELLS_NOTHING)
-            return next(telling, "")
+            return self.folder_pair.name
         names = [pair.images[0].name for pair in self.pairs if pair.images]
         return names[0] if names else ""
 
