@@ -8,7 +8,16 @@ from napari.utils import progress
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.errors import UNetError
-from napari_unet.events import Failed, Finished, Notice, PredictedRegion, Progress, Started, Waiting
+from napari_unet.events import (
+    DeviceReport,
+    Failed,
+    Finished,
+    Notice,
+    PredictedRegion,
+    Progress,
+    Started,
+    Waiting,
+)
 from napari_unet.viewer.layers import METADATA, annotation_of
 
 WAIT = 5000
@@ -247,3 +256,18 @@ def test_class_values_fit_into_the_layer(open_dock, tmp_path, worker, qtbot, val
     worker.say(Started("CPU"), PredictedRegion(0, ((0, 8), (0, 9)), labels), Finished())
     ended(opened, qtbot)
     assert (opened.viewer.layers["eye U-Net"].data == value).all()
+
+
+def test_advice_that_stands_beside_the_device_is_not_said_again(open_dock, model_file, worker, qtbot):
+    worker.report = DeviceReport("cpu", "CPU", "torch_without_gpu", "Install torch with: pip install torch")
+    opened = open_dock(np.zeros((8, 9), np.uint8), model_file)
+    opened.dock.device.probe()
+    qtbot.waitUntil(lambda: opened.dock.device.report is not None, timeout=WAIT)
+    opened.dock.device.confirmation.setChecked(True)
+    opened.dock.segment()
+    worker.say(
+        Started("CPU"), Notice(worker.report.advice, "warning"), Notice("Short of memory."), Finished()
+    )
+    ended(opened, qtbot)
+    assert [notice.text for notice in opened.dock.run.report.notices] == ["Short of memory."]
+    assert "pip install torch" in opened.dock.device.label.text()

@@ -77,6 +77,7 @@ class SegmentRun(QObject):
         self._job: Job | None = None
         self._task: _Task | None = None
         self._number = 0
+        self._advice: set[str] = set()  # what the dock says beside the device already
         self._activity: ActivityProgress | None = None
         self._labels: dict[int, Layer] = {}
         self._probabilities: dict[int, Layer] = {}
@@ -100,6 +101,7 @@ class SegmentRun(QObject):
             return
         self._number += 1
         self._labels, self._probabilities = {}, {}
+        self._advice = {r.advice for r in engine.device_reports.values()}
         self._task = _Task(plan, model, record, settings, datetime.now(UTC).isoformat(timespec="seconds"))
         self.report = SegmentReport(phase="running")
         self._activity = ActivityProgress("Segment with U-Net")
@@ -146,7 +148,7 @@ class SegmentRun(QObject):
                 report.waiting, report.progress = "", event
                 if self._activity is not None:
                     self._activity.show(event)
-            case Notice():
+            case Notice() if event.text not in self._advice:
                 report.notices.append(event)
             case PredictedRegion():
                 self._paint(event)

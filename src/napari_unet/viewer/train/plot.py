@@ -44,6 +44,19 @@ def thin(points: NDArray[np.float64], most: int = _MOST_POINTS) -> NDArray[np.fl
     return thinned
 
 
+def plain_plot(parent: QWidget, height: int) -> Any:
+    """A pyqtgraph plot to look at only: without a menu, and out of the way of mouse and keyboard."""
+    import pyqtgraph  # here, as a dock that is only opened does not need its time
+
+    plot = pyqtgraph.PlotWidget(parent)
+    plot.setFixedHeight(height)
+    plot.setMenuEnabled(False)
+    plot.setMouseEnabled(x=False, y=False)
+    plot.hideButtons()
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return plot
+
+
 class Curves(QWidget):
     """Two small plots over minutes; shows what a :class:`RunReport` holds."""
 
@@ -99,15 +112,8 @@ class Curves(QWidget):
             self._color()
 
     def _build(self) -> None:
-        import pyqtgraph
-
         for name, title in (("loss", "Loss"), ("dice", "Dice")):
-            plot = pyqtgraph.PlotWidget(self)
-            plot.setFixedHeight(_HEIGHT)
-            plot.setMenuEnabled(False)
-            plot.setMouseEnabled(x=False, y=False)
-            plot.hideButtons()
-            plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            plot = plain_plot(self, _HEIGHT)
             item = plot.getPlotItem()
             item.setContentsMargins(0, 2, 6, 0)
             item.getAxis("left").setWidth(46)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_unet.events import RateFound
 from napari_unet.viewer.style import is_dark
+from napari_unet.viewer.train.plot import plain_plot
 
 _HEIGHT = 150
 _DECADES = range(-6, 1)
@@ -71,12 +72,7 @@ class RatePlot(QWidget):
     def _build(self) -> None:
         import pyqtgraph
 
-        self._plot = plot = pyqtgraph.PlotWidget(self)
-        plot.setFixedHeight(_HEIGHT)
-        plot.setMenuEnabled(False)
-        plot.setMouseEnabled(x=False, y=False)
-        plot.hideButtons()
-        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._plot = plot = plain_plot(self, _HEIGHT)
         item = plot.getPlotItem()
         item.setContentsMargins(0, 2, 6, 6)
         item.showGrid(x=True, y=True, alpha=0.2)
