@@ -215,3 +215,14 @@ def test_closing_the_dock_just_after_train_begins_nothing(open_dock, worker, qtb
     qtbot.wait(100)
     assert worker.requests == []
     assert not opened.dock.run.report.is_running
+
+
+def test_closing_the_dock_of_a_run_that_stops_asks_nothing(open_dock, worker, qtbot):
+    opened = open_dock(*scribbled())
+    press_train(opened.dock, worker, qtbot)
+    opened.dock.stop()
+    opened.wrapper.destroyOnClose()
+    qtbot.wait(50)
+    assert question() is None
+    worker.say(Finished(stopped=True))
+    qtbot.waitUntil(lambda: not opened.dock.run.report.is_running, timeout=WAIT)

@@ -9,7 +9,7 @@ from napari_unet.viewer.train.run import TrainingRun
 
 def ask_keep_or_stop(run: TrainingRun) -> QMessageBox | None:
     """Ask, without blocking, whether a run goes on without its dock; it does until "stop" is clicked."""
-    if not run.report.is_running or run.window is None:
+    if run.report.phase != "running" or run.window is None:  # a run that stops already asks nothing
         return None
     box = QMessageBox(run.window)
     box.setWindowTitle("Train U-Net")
