@@ -35,6 +35,6 @@ def toy_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File of a model that knows bright squares."""
     path = tmp_path_factory.mktemp("toy") / "toy.safetensors"
     images, masks = zip(*(squares(seed) for seed in range(4)), strict=True)
-    model = train(list(images), list(masks), path, labels_are="masks", steps=40, **TOY)
+    model = train(list(images), list(masks), path, labels_are="masks", steps=80, **TOY)
     assert isinstance(model, Model)
     return path

@@ -32,7 +32,7 @@ def test_what_was_trained_is_saved_and_works(toy_path: Path) -> None:
     model = load_model(toy_path)
     assert model.record.annotation.values == (0, 1)
     assert model.record.training is not None
-    assert (model.record.training.steps, model.record.training.minutes) == (40, None)
+    assert (model.record.training.steps, model.record.training.minutes) == (80, None)
     image, mask = squares(99)
     assert evaluate(predict(model, image), mask, "masks").to_dict()["foreground"]["dice"] > 0.8
 

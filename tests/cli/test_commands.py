@@ -49,7 +49,7 @@ def training(folder: Path, *options: str) -> list[str]:
 
 
 def test_train_predict_evaluate_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(training(folder, "--steps", "60", "--seed", "3", "--labels-are", "masks")) == 0
+    assert run(training(folder, "--steps", "120", "--seed", "3", "--labels-are", "masks")) == 0
     told = capsys.readouterr()
     assert "3 images are paired" in told.out
     assert "a.png" in told.out
@@ -59,7 +59,7 @@ def test_train_predict_evaluate_info(folder: Path, capsys: pytest.CaptureFixture
     assert "\r" not in told.err
     record = load_model(folder / "m.safetensors").record
     assert record.training is not None
-    assert (record.training.seed, record.training.steps) == (3, 60)
+    assert (record.training.seed, record.training.steps) == (3, 120)
 
     images, predictions = str(folder / "images"), str(folder / "predictions")
     assert run(["predict", str(folder / "m.safetensors"), "--images", images, "--output", predictions]) == 0
