@@ -5,7 +5,14 @@ import torch
 
 from napari_unet.nets import UNet, init_weights
 from napari_unet.settings import NetworkSettings
-from napari_unet.training.muon import KernelMuon, default_optimizers, inner_kernels, take_gradients
+from napari_unet.training.muon import (
+    KERNEL_RATE,
+    KernelMuon,
+    default_optimizers,
+    inner_kernels,
+    set_learning_rate,
+    take_gradients,
+)
 
 
 def network(**options) -> UNet:
@@ -39,6 +46,13 @@ def test_every_weight_is_in_exactly_one_optimiser():
     adam, muon = default_optimizers(made, 1e-2)
     n = sum(w.numel() for o in (adam, muon) for g in o.param_groups for w in g["params"])
     assert n == sum(w.numel() for w in made.parameters())
+
+
+def test_kernels_learn_faster_by_a_constant_factor_from_the_first_step_on():
+    adam, muon = default_optimizers(network(), 1e-2)
+    assert (adam.param_groups[0]["lr"], muon.param_groups[0]["lr"]) == (1e-2, KERNEL_RATE * 1e-2)
+    set_learning_rate((adam, muon), 1e-3)
+    assert (adam.param_groups[0]["lr"], muon.param_groups[0]["lr"]) == (1e-3, KERNEL_RATE * 1e-3)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

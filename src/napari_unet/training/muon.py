@@ -15,6 +15,9 @@ from napari_unet.nets.blocks import DoubleConv
 
 WEIGHT_DECAY = 0.1
 
+KERNEL_RATE = 2.5
+"""Learning rate of the kernels, in those of everything else: more of the way in the first few hundred steps."""
+
 
 class KernelMuon(Muon):
     """torch's Muon, which takes matrices, for kernels.
@@ -22,7 +25,7 @@ class KernelMuon(Muon):
     A kernel is a matrix of output channels times everything that one of them sees, as in Jordan et al.,
     *Muon: An optimizer for hidden layers in neural networks* (2024). Its step is orthogonalised, so that all directions
     are learnt and not only those with the largest gradients, and scaled to the length of one of AdamW's (Liu et al.,
-    *Muon is scalable for LLM training*, 2025, section 2.2), so that one learning rate suits both.
+    *Muon is scalable for LLM training*, 2025, section 2.2), so that learning rates of the same size suit both.
 
     Parameters
     ----------
@@ -51,13 +54,16 @@ class KernelMuon(Muon):
 
 
 def default_optimizers(network: UNet, learning_rate: float) -> tuple[Optimizer, ...]:
-    """AdamW and, where there are inner kernels, :class:`KernelMuon`, for a network in its memory format."""
+    """AdamW at ``learning_rate`` and, where there are inner kernels, :class:`KernelMuon` at :data:`KERNEL_RATE` of it.
+
+    For a network in its memory format.
+    """
     kernels = inner_kernels(network)
     taken = {id(kernel) for kernel in kernels}
     others = [weight for weight in network.parameters() if id(weight) not in taken]
     fused = others[0].device.type in ("cpu", "cuda")
     adam = AdamW(others, lr=learning_rate, fused=fused)
-    return (adam, KernelMuon(kernels, learning_rate)) if kernels else (adam,)
+    return (adam, KernelMuon(kernels, KERNEL_RATE * learning_rate)) if kernels else (adam,)
 
 
 def take_gradients(optimizers: Iterable[Optimizer]) -> None:
@@ -65,6 +71,13 @@ def take_gradients(optimizers: Iterable[Optimizer]) -> None:
     for optimizer in optimizers:
         if isinstance(optimizer, KernelMuon):
             optimizer.take_gradients()
+
+
+def set_learning_rate(optimizers: Iterable[Optimizer], rate: float) -> None:
+    """Use ``rate`` from the next step on, for kernels :data:`KERNEL_RATE` of it."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * (KERNEL_RATE if isinstance(optimizer, KernelMuon) else 1.0)
 
 
 def inner_kernels(network: UNet) -> list[nn.Parameter]:

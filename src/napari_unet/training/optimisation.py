@@ -17,7 +17,7 @@ from napari_unet.nets import UNet
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.classic import setup_training
 from napari_unet.training.losses import CombinedLoss
-from napari_unet.training.muon import default_optimizers, take_gradients
+from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
 
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
@@ -91,12 +91,11 @@ class Optimisation:
 
     def set_learning_rate(self, rate: float) -> None:
         """Use ``rate`` from the next step on."""
-        for group in self._groups():
-            group["lr"] = rate
+        set_learning_rate(self.optimizers, rate)
 
     @property
     def learning_rate(self) -> float:
-        """Of the next step."""
+        """Of the next step, of all but the kernels that Muon trains."""
         return float(self._groups()[0]["lr"])
 
     def forward(self, network: nn.Module, images: Tensor) -> Tensor:
