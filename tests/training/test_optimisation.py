@@ -99,7 +99,7 @@ def test_a_step_in_parts_is_the_step_of_the_whole_batch():
         torch.manual_seed(0)
         network = UNet(1, 2, width=2, depth=1, norm=None)
         init_weights(network)
-        optimisation = Optimisation(network, "default", 1e-2, CPU, torch.float32, CombinedLoss())
+        optimisation = Optimisation(network, "default", 4e-3, CPU, torch.float32, CombinedLoss())
         optimisation.split(4 // size)
         for _ in range(3):
             before = weights(optimisation)

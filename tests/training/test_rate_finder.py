@@ -69,9 +69,9 @@ def found_in(events: list[Any]) -> RateFound:
 
 
 @pytest.mark.parametrize("middle", [1e-4, 1e-3, 1e-2])
-def test_the_suggestion_lies_where_half_of_the_fall_is_made(middle):
+def test_the_suggestion_lies_where_two_thirds_of_the_fall_are_made(middle):
     found = judge(RATES, curve(middle), diverged=False, stopped=False)
-    expected = middle  # where the logistic function is a half
+    expected = middle * 10 ** (np.log(2) / 4)  # where the logistic function is 2/3
     assert abs(np.log10(found.suggestion / expected)) < 0.1
     assert f"{found.suggestion:.1e}" in found.reason
     assert found.suggestion < RATES[found.smoothed.argmin()]
