@@ -54,6 +54,22 @@ def test_nan_and_infinity_become_the_mean_and_are_counted() -> None:
     assert statistics.scale[0] == pytest.approx(2, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([1, 2], ""),
+        ([7, 7], "the same value everywhere"),
+        ([7, np.nan], "the same value everywhere"),
+        ([1, 2, np.inf], "they count as its mean"),
+        ([np.nan, -np.inf], "no numbers"),
+    ],
+)
+def test_what_is_wrong_with_an_image_is_said_in_words(values: list[float], said: str) -> None:
+    fault = Normalisation().statistics(image(np.resize(values, (20, 31)))).fault
+    assert said in fault
+    assert bool(said) == bool(fault)
+
+
 @pytest.mark.parametrize("value", [0, 7, 1e30, -3.5, np.nan, np.inf])
 def test_constant_image_is_told_and_becomes_0(value: float) -> None:
     array = np.full((20, 30), value)

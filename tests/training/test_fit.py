@@ -35,6 +35,7 @@ from napari_unet.labels import default_annotation
 from napari_unet.models.files import load_model
 from napari_unet.requests import TrainingRequest
 from napari_unet.settings import TrainSettings
+from napari_unet.training import loop
 from napari_unet.training.fit import fit
 from napari_unet.training.optimisation import Optimisation
 
@@ -122,6 +123,16 @@ def test_the_record_tells_the_whole_story(output):
     assert [point.step for point in record.history] == [v.step for v in of_type(events, Validation)]
     assert record.versions["torch"] == torch.__version__.split("+")[0] or record.versions["torch"]
     assert record.parents == ()
+
+
+def test_the_history_goes_on_after_the_best_weights_were_saved(output, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    # Weights that cannot change: the first are the best, and saved at once.
+    events = list(fit(ask(output, steps=8, learning_rate=1e-30, norm=None), never))
+    validations = of_type(events, Validation)
+    assert [v.is_best for v in validations] == [True] + [False] * (len(validations) - 1)
+    assert len(validations) > 1
+    assert [p.step for p in load_model(output).record.history] == [v.step for v in validations]
 
 
 @pytest.mark.parametrize("options", [{}, {"precision": "bf16"}, {"recipe": "classic"}])

@@ -44,6 +44,17 @@ class IntensityStatistics:
     n_invalid: int
     n_sampled: int
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with the image, to be said after its name; empty if nothing is."""
+        if self.n_invalid == self.n_sampled:
+            return "holds no numbers, only NaN or infinite values"
+        if all(self.constant):
+            return "holds the same value everywhere"
+        if self.n_invalid:
+            return "holds values that are not numbers (NaN or infinite); they count as its mean"
+        return ""
+
     def apply(self, block: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise a block.
 

@@ -223,7 +223,8 @@ def _run(
             yield finished(True)
             return
         statistics = record.normalisation.statistics(image)
-        yield from _remarks(image, statistics)
+        if statistics.fault:
+            yield Notice(f"{image.name} {statistics.fault}.", "warning")
         positions = _positions(box[:-n], centre[:-n] if centre is not None else None)
         reads = (_reader(image, statistics, leading) for leading in positions)
         view = centre[-n:] if centre is not None else None
@@ -257,16 +258,6 @@ def _reader(image: Image, statistics: IntensityStatistics, leading: Box) -> Read
         return block.reshape(block.shape[0], *block.shape[1 + len(leading) :])
 
     return read
-
-
-def _remarks(image: Image, statistics: IntensityStatistics) -> Iterator[Notice]:
-    if all(statistics.constant):
-        yield Notice(f"{image.name} has the same value everywhere: there is nothing to segment.", "warning")
-    if statistics.n_invalid:
-        yield Notice(
-            f"{image.name} holds values that are not numbers (NaN or infinite); they count as its mean.",
-            "warning",
-        )
 
 
 @dataclass(frozen=True)

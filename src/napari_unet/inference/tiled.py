@@ -154,7 +154,7 @@ class TiledNetwork:
                 self._network = self._prepare(torch.float32)
                 self._compiled = None if self._compiled is None else torch.compile(self._network)
                 waiting.put_back(batch)
-                yield Notice(f"{problem}; going on with 32-bit numbers.")
+                yield Notice(f"Computed with 32-bit numbers, which takes longer: {problem}.")
                 continue
             for piece, values in zip(batch, logits, strict=True):
                 yield piece.image, piece.core, values
@@ -233,7 +233,7 @@ class TiledNetwork:
     def _problem(self, piece: Piece, logits: Tensor) -> str:
         """What is wrong with 16-bit numbers here; empty if nothing is."""
         if self.precision == torch.float16 and not bool(torch.isfinite(logits).all()):
-            return "16-bit numbers overflowed in this network"
+            return "16-bit numbers overflow in this network"
         if not self._check_due or self.precision == torch.float32:
             return ""
         self._check_due = False
@@ -243,8 +243,8 @@ class TiledNetwork:
         if same >= LEAST_AGREEMENT:
             return ""
         return (
-            f"16-bit numbers are not exact enough for this network: only {same:.1%} of the pixels of the first "
-            f"tile looked at get the same class as with 32-bit numbers ({LEAST_AGREEMENT:.0%} are needed)"
+            f"with 16-bit numbers only {same:.1%} of the pixels looked at get the same class "
+            f"({LEAST_AGREEMENT:.0%} are needed)"
         )
 
     def _exact(self) -> UNet:

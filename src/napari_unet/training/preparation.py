@@ -206,22 +206,17 @@ def _intensity_notices(
     images: tuple[AnnotatedImage, ...], statistics: tuple[IntensityStatistics | None, ...]
 ) -> tuple[Notice, ...]:
     found = [(a.image.name, s) for a, s in zip(images, statistics, strict=True) if s is not None]
-    flat = [name for name, s in found if all(s.constant)]
-    if len(flat) == len(found):
+    faults: dict[str, list[str]] = {}
+    for name, s in found:
+        if s.fault:
+            faults.setdefault(s.fault, []).append(name)
+    if all(all(s.constant) for _, s in found):
+        fault, names = next(iter(faults.items()))
         raise InputError(
-            f"{_names(flat)} holds the same value everywhere, so there is nothing to learn from.",
+            f"{_names(names)} {fault}, so there is nothing to learn from.",
             "Check that the right image was chosen and that it was loaded completely.",
         )
-    notices = []
-    if flat:
-        notices.append(Notice(f"{_names(flat)} holds the same value everywhere.", "warning"))
-    invalid = [name for name, s in found if s.n_invalid]
-    if invalid:
-        text = (
-            f"{_names(invalid)} holds values that are not numbers (NaN or infinite); they count as the mean."
-        )
-        notices.append(Notice(text, "warning"))
-    return tuple(notices)
+    return tuple(Notice(f"{_names(names)} {fault}.", "warning") for fault, names in faults.items())
 
 
 def _names(names: list[str]) -> str:

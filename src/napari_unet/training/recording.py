@@ -76,6 +76,7 @@ class Recorder:
                 mean_dice=dice,
             )
         )
+        self._is_saved = False  # the history grew, whether or not the weights got better
         if loss is not None:
             value, best = (
                 (dice if dice is not None else -1.0, -loss),
@@ -89,12 +90,11 @@ class Recorder:
             self.best_dice, self.best_loss = dice, loss
         self._weights = weights
         self._confusion = confusion
-        self._is_saved = False
         return True
 
     @property
     def is_saved(self) -> bool:
-        """Whether the best weights are on disk."""
+        """Whether the best weights are on disk, with the history up to now."""
         return self._is_saved
 
     @property
