@@ -80,6 +80,37 @@ class AugmentationSettings(Settings):
     )
 
 
+class ObjectSettings(Settings):
+    """How objects are found in the predicted maps. A model stores what suited its held-out regions best."""
+
+    foreground: float = Field(
+        0.5,
+        ge=0.05,
+        le=0.95,
+        title="Foreground",
+        description="Probability from which on a pixel belongs to an object. Lower: larger objects, and more of them.",
+    )
+    splitting: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        title="Splitting",
+        description="How readily objects that touch are taken apart: two become one where the neck between them is wider "
+        "than this fraction of the smaller. 0: never apart; 1: at the slightest neck.",
+    )
+    min_size: int = Field(
+        0,
+        ge=0,
+        le=10**9,
+        title="Smallest object",
+        description="Objects of fewer pixels (voxels) join the neighbour they touch most openly, or are left out.",
+    )
+    fill_holes: bool = Field(True, title="Fill holes", description="Fill what an object encloses.")
+    edge_objects: bool = Field(
+        True, title="Objects at the edge", description="Keep objects that the edge of the image cuts."
+    )
+
+
 class ComputeSettings(Settings):
     """Where and how precisely to compute."""
 
