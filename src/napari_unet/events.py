@@ -126,6 +126,25 @@ class PredictedRegion(Event):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PredictedObjects(Event):
+    """The objects of a finished plane (a volume, of a 3D network), after all its :class:`PredictedRegion`.
+
+    Attributes
+    ----------
+    image : int
+        Index into the images of the request.
+    region : Box
+        Where they belong in the image's label array.
+    objects : ndarray of int32
+        0 outside, every object a number of its own within the plane; of the region's shape.
+    """
+
+    image: int
+    region: Box
+    objects: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RateFound(Event):
     """Which learning rate suits, and the curve that says so.
 

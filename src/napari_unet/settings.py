@@ -17,6 +17,11 @@ Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Norm = Literal["batch", "group", "instance"]
 LossName = Literal["cross-entropy+dice", "cross-entropy", "focal", "focal+dice", "dice"]
+ObjectTargets = Literal["distances", "borders", "weights"]
+"""What a network learns about objects, see :mod:`napari_unet.training.object_targets`."""
+
+Outputs = Literal["classes", "borders", "distances"]
+"""What a network's outputs mean, see :mod:`napari_unet.nets.outputs`."""
 
 _ADVANCED: dict[str, Any] = {"advanced": True}
 
@@ -37,6 +42,7 @@ class NetworkSettings(Settings):
     ndim: Literal[2, 3] = 2
     padding: Literal["same", "valid"] = "same"
     norm: Norm | None = "batch"
+    outputs: Outputs = "classes"
 
 
 class AugmentationSettings(Settings):
@@ -95,8 +101,8 @@ class ObjectSettings(Settings):
         ge=0,
         le=1,
         title="Splitting",
-        description="How readily objects that touch are taken apart: two become one where the neck between them is wider "
-        "than this fraction of the smaller. 0: never apart; 1: at the slightest neck.",
+        description="How readily objects that touch are taken apart: two become one where the neck between them is "
+        "wider than this fraction of the smaller. 0: never apart; 1: at the slightest neck.",
     )
     min_size: int = Field(
         0,
@@ -236,6 +242,14 @@ class TrainSettings(ComputeSettings):
         "10 in the U-Net paper, in units of the weight of other pixels. 0: no more than others.",
         json_schema_extra=_ADVANCED,
     )
+    object_targets: ObjectTargets = Field(
+        "distances",
+        title="Objects by",
+        description="What is learnt from objects, each with its own number. distances: how far inside an object a "
+        "pixel lies; borders: a class of its own for the border; weights: the foreground, with the pixels between objects "
+        "counting more, as in the U-Net paper.",
+        json_schema_extra=_ADVANCED,
+    )
     validation_fraction: float = Field(
         0.2,
         ge=0,
@@ -278,6 +292,12 @@ class PredictSettings(ComputeSettings):
     )
     probabilities: bool = Field(
         False, title="Probabilities", description="Also return the probability of every class."
+    )
+    objects: ObjectSettings | None = Field(
+        None,
+        title="Objects",
+        description="How objects are found. auto: as suited the model's held-out regions best.",
+        json_schema_extra=_ADVANCED,
     )
     average_turns: bool = Field(
         False,

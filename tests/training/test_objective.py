@@ -4,9 +4,11 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+import torch
 from skimage.io import imread
 from skimage.measure import label
 
+from napari_unet.device import probe
 from napari_unet.events import Finished, Notice, TrainingStep, Validation
 from napari_unet.images import AnnotatedImage, Image
 from napari_unet.labels import default_annotation
@@ -17,9 +19,11 @@ from napari_unet.training.border_weights import BorderWeightedLoss
 from napari_unet.training.fit import fit
 from napari_unet.training.losses import TERMS, CombinedLoss
 from napari_unet.training.objective import applicable, choose_objective
+from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
 from napari_unet.training.optimisation import Optimisation
 from napari_unet.training.patches import PatchReader
 from napari_unet.training.preparation import prepare
+from napari_unet.training.sizing import settle_plan
 
 TOY: dict[str, Any] = {
     "width": 4,
@@ -51,7 +55,8 @@ def ask(tmp_path, kind="masks", image=None, labels=None, **options) -> TrainingR
 def objective(request: TrainingRequest):
     preparation = prepare(request)
     reader = PatchReader(request.images, preparation.used_statistics, request.annotation)
-    return choose_objective(request, preparation, reader), preparation
+    plan = settle_plan(request, preparation, torch.device("cpu"), torch.float32, probe("cpu"))
+    return choose_objective(request, preparation, plan, reader), preparation
 
 
 def never() -> bool:
@@ -135,7 +140,9 @@ def test_border_weights_on_real_touching_nuclei(shared_data, tmp_path):
     folder = shared_data / "stardist_sample_nuclei2d" / "train"
     path = next(p for p in sorted((folder / "labels").iterdir()))
     image = next(p for p in sorted((folder / "images").iterdir()) if p.stem == path.stem)
-    request = ask(tmp_path, "objects", imread(image), imread(path), border_weight=10, patch_size=64, width=8)
+    request = ask(
+        tmp_path, "objects", imread(image), imread(path), object_targets="weights", patch_size=64, width=8
+    )
     (loss, sampler, _), _ = objective(request)
     assert isinstance(loss, BorderWeightedLoss)
     packed = sampler.batch(8, (64, 64), (64, 64))[1]
@@ -145,3 +152,52 @@ def test_border_weights_on_real_touching_nuclei(shared_data, tmp_path):
     assert all(np.isfinite(e.loss) for e in events if isinstance(e, TrainingStep))
     assert isinstance(events[-1], Finished)
     assert events[-1].summary["mean_dice"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("targets", "outputs", "loss"),
+    [
+        ("distances", "distances", DistanceLoss),
+        ("borders", "borders", BorderClassLoss),
+        ("weights", "classes", BorderWeightedLoss),
+    ],
+)
+def test_objects_are_learnt_as_the_settings_say(tmp_path, targets, outputs, loss):
+    labels = np.zeros((96, 96), np.int32)
+    labels[10:40, 10:40], labels[10:40, 40:70], labels[50:80, 20:60] = 3, 70000, 2**31 - 1
+    image = (50 + 100 * (labels > 0)).astype(np.uint8)
+    request = ask(tmp_path, "objects", image, labels, object_targets=targets)
+    (found, sampler, notices), _ = objective(request)
+    assert type(found) is loss
+    assert notices == ()
+    drawn = sampler.batch(8, (32, 32), (40, 40))[1]
+    if targets == "weights":
+        assert drawn.max() > 1  # packed with their weights
+    else:
+        assert drawn.min() >= -1 and 2 <= len(np.unique(drawn[drawn > 0])) and drawn.max() < 1 << 24
+    events = list(fit(request, never))
+    assert isinstance(events[-1], Finished)
+    record = load_model(request.output).record
+    assert record.network.outputs == outputs
+    assert record.annotation.values == (0, 1)
+
+
+def test_the_classic_recipe_learns_objects_as_their_foreground(tmp_path):
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:40, 10:25], labels[10:40, 25:50] = 4, 9
+    request = ask(tmp_path, "objects", labels.astype(np.uint8) * 20, labels, recipe="classic", steps=3)
+    (_, sampler, _), _ = objective(request)
+    assert set(np.unique(sampler.batch(4, (32, 32), (32, 32))[1])) <= {-1, 0, 1}
+    list(fit(request, never))
+    assert load_model(request.output).record.network.outputs == "classes"
+
+
+def test_border_weights_of_objects_learnt_otherwise_are_told_to_have_no_effect(tmp_path):
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:40, 10:25], labels[10:40, 25:50] = 4, 9
+    request = ask(tmp_path, "objects", labels.astype(np.uint8) * 20, labels, border_weight=5)
+    (found, _, notices), _ = objective(request)
+    assert type(found) is DistanceLoss
+    assert [n.text for n in notices] == [
+        "Border weight has no effect on objects unless Objects by is set to weights."
+    ]

@@ -16,7 +16,7 @@ from napari_unet.api.inputs import ImageSource, as_image
 from napari_unet.api.running import ProgressCallback, StopCallback, merged, run_to_end
 from napari_unet.axes import default_axes
 from napari_unet.errors import InputError, UNetError
-from napari_unet.events import Event, PredictedRegion
+from napari_unet.events import Event, PredictedObjects, PredictedRegion
 from napari_unet.images import (
     Image,
     image_paths,
@@ -215,21 +215,28 @@ class _Result:
 
     def __init__(self, image: Image, record: ModelRecord, with_probabilities: bool) -> None:
         values = record.annotation.values
+        self._is_object = record.annotation.kind == "objects"
+        small = np.uint8 if max(values) < 256 else np.uint16
         self.labels: NDArray[np.integer[Any]] = np.zeros(
-            image.label_shape, np.uint8 if max(values) < 256 else np.uint16
+            image.label_shape, np.int32 if self._is_object else small
         )
         self.probabilities: NDArray[np.float16] | None = (
             np.zeros((len(values), *image.label_shape), np.float16) if with_probabilities else None
         )
         self._missing = self.labels.size
 
-    def add(self, event: PredictedRegion) -> bool:
+    def add(self, event: PredictedRegion | PredictedObjects) -> bool:
         """Take a region; returns whether the image is complete now."""
         key = tuple(slice(start, stop) for start, stop in event.region)
-        self.labels[key] = event.labels
+        if isinstance(event, PredictedObjects):
+            self.labels[key] = event.objects
+            self._missing -= event.objects.size
+            return self._missing <= 0
         if self.probabilities is not None and event.probabilities is not None:
             self.probabilities[(slice(None), *key)] = event.probabilities
-        self._missing -= event.labels.size
+        if not self._is_object:
+            self.labels[key] = event.labels
+            self._missing -= event.labels.size
         return self._missing <= 0
 
 
@@ -244,7 +251,7 @@ def _run(
     unfinished: dict[int, _Result] = {}
 
     def collect(event: Event) -> None:
-        if isinstance(event, PredictedRegion):
+        if isinstance(event, (PredictedRegion, PredictedObjects)):
             index = event.image
             if index not in unfinished:
                 unfinished[index] = _Result(request.images[index], record, request.settings.probabilities)

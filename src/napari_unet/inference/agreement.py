@@ -8,10 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_unet.events import Box
-from napari_unet.inference.classic import class_indices
 from napari_unet.inference.pieces import Read
 from napari_unet.inference.tiles import Tile
 from napari_unet.nets import UNet
+from napari_unet.nets.outputs import FOREGROUND, class_indices
+from napari_unet.settings import Outputs
 
 LEAST_AGREEMENT = 0.99
 """Share of the pixels that have to get the same class in 16 and in 32 bits."""
@@ -39,7 +40,7 @@ def agreement(exact: UNet, rough: UNet, read: Read, tile: Tile, logits: Tensor) 
         for network in (exact, rough):
             like = next(network.parameters())
             batch = piece.to(like.device, like.dtype, memory_format=network.memory_format)
-            answers.append(class_indices(network(batch).float()))
+            answers.append(class_indices(network(batch).float(), exact.settings.outputs))
     return float((answers[0] == answers[1]).float().mean())
 
 
@@ -50,7 +51,7 @@ def _piece(network: UNet, tile: Tile, logits: Tensor) -> Box:
     window = [min(_SIDE[ndim], size) for size in shape]
     half = [max(1, side // 2) for side in window]
     starts = range(0, shape[0] - half[0] + 1, half[0])  # a few rows at a time: sorting takes much memory
-    rows = (_margins(logits.narrow(1, start, half[0]).float()) for start in starts)
+    rows = (_margins(logits.narrow(1, start, half[0]).float(), network.settings.outputs) for start in starts)
     means = torch.cat([pool(margins[None, None], half) for margins in rows], dim=2)
     means = pool(means, [min(2, size) for size in means.shape[2:]], 1)  # windows that overlap by half
     best = np.unravel_index(int(means.argmin()), means.shape[2:])
@@ -65,8 +66,8 @@ def _piece(network: UNet, tile: Tile, logits: Tensor) -> Box:
     return tuple(box)
 
 
-def _margins(logits: Tensor) -> Tensor:
-    if len(logits) == 1:
-        return logits[0].abs()
+def _margins(logits: Tensor, outputs: Outputs) -> Tensor:
+    if len(logits) == 1 or outputs == "distances":
+        return logits[FOREGROUND].abs()
     best = logits.topk(2, dim=0).values
     return best[0] - best[1]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from napari_unet.device import is_out_of_memory, open_device
 from napari_unet.errors import InputError, OutOfMemoryError
+from napari_unet.nets.outputs import class_indices
 
 
 def predict(model: nn.Module, image: Tensor, device: torch.device | str) -> Tensor:
@@ -65,13 +66,3 @@ def predict(model: nn.Module, image: Tensor, device: torch.device | str) -> Tens
         model.train(training)
     classes = class_indices(logits)
     return classes if image.ndim == 4 else classes[0]
-
-
-def class_indices(logits: Tensor) -> Tensor:
-    """From logits ``(N, K, *spatial)`` to class indices ``(N, *spatial)``.
-
-    The largest of several logits; for a single one 1 where its sigmoid is above 0.5, else 0.
-    """
-    if logits.shape[1] == 1:
-        return (torch.sigmoid(logits[:, 0].float()) > 0.5).long()  # 16 bits would round to 0.5
-    return logits.argmax(dim=1)

@@ -17,18 +17,27 @@ from torch import Tensor
 from napari_unet.axes import spatial_letters
 from napari_unet.device import choose_device, choose_precision, choose_threads, probe
 from napari_unet.errors import InputError
-from napari_unet.events import Box, Event, Finished, Notice, PredictedRegion, Progress, Started
+from napari_unet.events import (
+    Box,
+    Event,
+    Finished,
+    Notice,
+    PredictedObjects,
+    PredictedRegion,
+    Progress,
+    Started,
+)
 from napari_unet.images import Image
 from napari_unet.images.normalisation import IntensityStatistics
-from napari_unet.inference.classic import class_indices
+from napari_unet.inference.objects import PlaneMaps
 from napari_unet.inference.pieces import Read
-from napari_unet.inference.symmetry import probabilities as probabilities_of
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.inference.tiles import distance
 from napari_unet.models.files import Model, load_model
 from napari_unet.models.record import ModelRecord
+from napari_unet.nets.outputs import class_indices, class_probabilities, object_maps
 from napari_unet.requests import PredictionRequest
-from napari_unet.settings import PredictSettings
+from napari_unet.settings import ObjectSettings, Outputs, PredictSettings
 
 _PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -85,8 +94,8 @@ def predict_array(
 
     Returns
     -------
-    labels : ndarray of uint8 or uint16
-        Class values as painted, in the image's axes without ``C``.
+    labels : ndarray of uint8 or uint16, int32 for a model for objects
+        Class values as painted, or numbers of objects, in the image's axes without ``C``.
     probabilities : ndarray of float16 or None
         Classes first, then as ``labels``; if the settings ask for them.
 
@@ -99,16 +108,20 @@ def predict_array(
     spatial = spatial_letters(model.record.network.ndim)
     image = Image("The image", (array,), axes or ("C" * (array.ndim - len(spatial)) + spatial))
     values = class_values(model.record)
-    labels = np.zeros(image.label_shape, _label_type(values))
+    is_object = model.record.annotation.kind == "objects"
+    labels = np.zeros(image.label_shape, np.int32 if is_object else _label_type(values))
     probabilities = (
         np.zeros((len(values), *image.label_shape), np.float16) if settings.probabilities else None
     )
     for event in _predict(model, (image,), None, None, settings, lambda: False):
         if isinstance(event, PredictedRegion):
             key = tuple(slice(start, stop) for start, stop in event.region)
-            labels[key] = event.labels
+            if not is_object:
+                labels[key] = event.labels
             if probabilities is not None and event.probabilities is not None:
                 probabilities[(slice(None), *key)] = event.probabilities
+        elif isinstance(event, PredictedObjects):
+            labels[tuple(slice(start, stop) for start, stop in event.region)] = event.objects
     return labels, probabilities
 
 
@@ -209,7 +222,9 @@ def _run(
     stop: Callable[[], bool],
 ) -> Iterator[Event]:
     n = record.network.ndim
-    to_labels = _ToLabels(class_values(record), settings.probabilities)
+    to_labels = _ToLabels(class_values(record), record.network.outputs, settings.probabilities)
+    is_object = record.annotation.kind == "objects"
+    decoding = settings.objects or record.objects or ObjectSettings()
     total = sum(prod(b - a for a, b in box) for box in boxes)
     done = 0
     start = perf_counter()
@@ -228,12 +243,20 @@ def _run(
         positions = _positions(box[:-n], centre[:-n] if centre is not None else None)
         reads = (_reader(image, statistics, leading) for leading in positions)
         view = centre[-n:] if centre is not None else None
+        collected: dict[int, PlaneMaps] = {}
         for item in network.stack(reads, image.label_shape[-n:], box[-n:], view):
             if isinstance(item, Notice):
                 yield item
                 continue
             plane, core, logits = item
             yield to_labels.event(index, (*positions[plane], *core), logits)
+            if is_object:
+                maps = collected.setdefault(plane, PlaneMaps(box[-n:]))
+                if maps.add(core, object_maps(logits[None], record.network.outputs)[0].cpu().numpy()):
+                    del collected[plane]
+                    region = (*positions[plane], *box[-n:])
+                    shape = [stop - start for start, stop in region]
+                    yield PredictedObjects(index, region, maps.decode(decoding).reshape(shape))
             done += prod(b - a for a, b in core)
             seconds_left = (perf_counter() - start) * (total - done) / done
             yield Progress(done / total, seconds_left, f"image {index + 1} of {len(images)}")
@@ -265,17 +288,21 @@ class _ToLabels:
     """From logits to class values as painted."""
 
     values: tuple[int, ...]
+    outputs: Outputs
     with_probabilities: bool
 
     def event(self, image: int, region: Box, logits: Tensor) -> PredictedRegion:
         shape = tuple(stop - start for start, stop in region)
         values = torch.tensor(self.values, dtype=torch.int32, device=logits.device)
-        labels = values[class_indices(logits[None])[0]].cpu().numpy().astype(_label_type(self.values))
+        labels = (
+            values[class_indices(logits[None], self.outputs)[0]]
+            .cpu()
+            .numpy()
+            .astype(_label_type(self.values))
+        )
         probabilities = None
         if self.with_probabilities:
-            classes = probabilities_of(logits[None].float())[0]
-            if len(classes) == 1:
-                classes = torch.cat([1 - classes, classes])
+            classes = class_probabilities(logits[None].float(), self.outputs)[0]
             probabilities = classes.half().cpu().numpy().reshape(len(self.values), *shape)
         return PredictedRegion(image, region, labels.reshape(shape), probabilities)
 

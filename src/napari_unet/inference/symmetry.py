@@ -76,13 +76,3 @@ def symmetries(ndim: int) -> tuple[Symmetry, ...]:
         for exchanged in (False, True)
         for flipped in product((False, True), repeat=ndim)
     )
-
-
-def probabilities(logits: Tensor) -> Tensor:
-    """From logits ``(N, K, *spatial)`` to probabilities: softmax, or sigmoid of a single one."""
-    return torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
-
-
-def logits_of(mean: Tensor) -> Tensor:
-    """Logits whose probabilities are these."""
-    return torch.logit(mean, eps=1e-7) if mean.shape[1] == 1 else torch.log(mean.clamp_min(1e-12))

@@ -21,9 +21,10 @@ from napari_unet.inference.folding import fold_batch_norm
 from napari_unet.inference.part import part_logits
 from napari_unet.inference.pieces import Layout, Piece, Read, Waiting, layout
 from napari_unet.inference.room import largest_core, most_pixels
-from napari_unet.inference.symmetry import logits_of, probabilities, symmetries
+from napari_unet.inference.symmetry import symmetries
 from napari_unet.inference.tiles import plan_cores, round_up
 from napari_unet.nets import UNet
+from napari_unet.nets.outputs import logits_of, probabilities
 
 _BATCH_PIXELS = 512**2
 """Pixels of a batch of small tiles on a processor: more do not make it faster."""
@@ -191,15 +192,16 @@ class TiledNetwork:
     def _predict(self, batch: Sequence[Piece]) -> Tensor | None:
         """Logits of the pieces' cores, ``(N, n_classes, *core)``; ``None`` if memory ran out."""
         total: Tensor | None = None
+        outputs = self._network.settings.outputs
         for symmetry in self._symmetries:
             tiles = [piece.tile(self._network, symmetry) for piece in batch]
             blocks = [piece.block(tile.source, symmetry) for piece, tile in zip(batch, tiles, strict=True)]
             logits = self._forward(blocks, tiles[0].core_in_output)
             if logits is None or len(self._symmetries) == 1:
                 return logits
-            share = probabilities(symmetry.undo(logits).float()) / len(self._symmetries)
+            share = probabilities(symmetry.undo(logits).float(), outputs) / len(self._symmetries)
             total = share if total is None else total.add_(share)
-        return None if total is None else logits_of(total)
+        return None if total is None else logits_of(total, outputs)
 
     def _forward(self, blocks: list[NDArray[np.float32]], part: tuple[slice, ...]) -> Tensor | None:
         """That part of the logits of equally large sources, which are used up; ``None`` if memory ran out."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_unet.images import Normalisation
 from napari_unet.labels import Annotation
-from napari_unet.settings import NetworkSettings, TrainSettings
+from napari_unet.settings import NetworkSettings, ObjectSettings, TrainSettings
 
 FORMAT_VERSION = 1
 """Raised when an older program could misread a newer file."""
@@ -80,6 +80,9 @@ class ModelRecord(BaseModel):
     normalisation: Normalisation
     axes: str = Field("", description="axes of the first training image")
     training: TrainSettings | None = None
+    objects: ObjectSettings | None = Field(
+        None, description="of a model for objects: how they are found, as suited the held-out regions best"
+    )
     plan: dict[str, Any] = Field(
         default_factory=dict,
         description="what was chosen from the data: patch, batch, seed, threads, steps, device",
@@ -95,6 +98,8 @@ class ModelRecord(BaseModel):
     @model_validator(mode="after")
     def _classes_fit_the_network(self) -> ModelRecord:
         n_classes, n_logits = len(self.annotation.classes), self.network.n_classes
+        if self.network.outputs != "classes":
+            return self
         if n_classes != n_logits and (n_classes, n_logits) != (2, 1):
             raise ValueError(f"there are {n_classes} classes, but the network gives {n_logits} logits")
         return self

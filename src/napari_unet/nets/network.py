@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from napari_unet.errors import InputError
 from napari_unet.nets.blocks import DoubleConv, DownSample, OutConv, Padding, UpSample
-from napari_unet.settings import NetworkSettings, Norm
+from napari_unet.settings import NetworkSettings, Norm, Outputs
 
 
 class UNet(nn.Module):
@@ -55,6 +55,7 @@ class UNet(nn.Module):
         ndim: Literal[2, 3] = 2,
         padding: Padding = "same",
         norm: Norm | None = "batch",
+        outputs: Outputs = "classes",
     ) -> None:
         super().__init__()
         try:
@@ -66,6 +67,7 @@ class UNet(nn.Module):
                 ndim=ndim,
                 padding=padding,
                 norm=norm,
+                outputs=outputs,
             )
         except ValidationError as error:
             wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())

@@ -140,7 +140,7 @@ def compare(
     return finish(compare_steps(prediction, labels, kind, values=values, complete=complete))
 
 
-def finish(steps: Generator[float, None, Comparison]) -> Comparison:
+def finish[Result](steps: Generator[float, None, Result]) -> Result:
     """Run a generator to its end and return its result."""
     while True:
         try:

@@ -50,7 +50,7 @@ def assemble(
     settings = request.settings
     network, notice = starting_network(plan.network, preparation, request.annotation)
     reader = PatchReader(request.images, preparation.used_statistics, request.annotation, plan.network.ndim)
-    loss, sampler, notices = choose_objective(request, preparation, reader)
+    loss, sampler, notices = choose_objective(request, preparation, plan, reader)
     if notice is not None:
         notices = (notice, *notices)
     optimisation = Optimisation(network, settings.recipe, plan.learning_rate, device, precision, loss)

@@ -23,7 +23,7 @@ from napari_unet.images import AnnotatedImage
 from napari_unet.labels import IGNORE, Annotation
 from napari_unet.training.coverage import Plane, clear, read_classes
 from napari_unet.training.losses import CombinedLoss
-from napari_unet.training.patches import Patch, PatchReader
+from napari_unet.training.patches import Patch, PatchReader, as_classes
 
 W0 = 10.0
 SIGMA = 5.0
@@ -187,7 +187,8 @@ class BorderWeightReader:
             to = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True))
             of = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, block, strict=True))
             levels[to] = self._levels(plane, block)[of]
-        return Patch(patch.image, pack(patch.classes, levels, len(self._annotation.classes)))
+        classes = as_classes(patch.classes, self._reader.numbered)
+        return Patch(patch.image, pack(classes, levels, len(self._annotation.classes)))
 
     def _levels(self, plane: Plane, block: Box) -> NDArray[np.uint8]:
         key = plane.image, plane.box(block)

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from napari_unet.events import Box
 from napari_unet.nets import UNet
+from napari_unet.nets.outputs import N_OUTPUTS, class_indices
 from napari_unet.scores import Confusion
 from napari_unet.training.coverage import Plane, blocks
-from napari_unet.training.patches import PatchReader
+from napari_unet.training.patches import PatchReader, as_classes
 
 WINDOW = {2: 512, 3: 96}
 MAX_PIXELS = 1 << 22
@@ -78,7 +79,8 @@ class HeldOut:
         stop : callable
             Asked before every window.
         """
-        confusion = Confusion(network.settings.n_classes)
+        outputs = network.settings.outputs
+        confusion = Confusion(2 if self._reader.numbered else network.settings.n_classes)
         losses, weights = [], []
         for plane, window in self._windows:
             if stop():
@@ -91,10 +93,12 @@ class HeldOut:
             logits = forward(network, image).float()
             inside: Any = (..., *crop)
             logits = logits[inside].contiguous()
-            target = self._reader.read(plane, window).classes
-            losses.append(float(criterion(logits, torch.from_numpy(target)[None].to(device))))
-            weights.append(np.count_nonzero(target >= 0))
-            confusion.add(logits.argmax(1)[0].cpu().numpy(), target)
+            objects = self._reader.read(plane, window).classes
+            classes = as_classes(objects, self._reader.numbered)
+            target = torch.from_numpy(objects if outputs in N_OUTPUTS else classes)[None].to(device)
+            losses.append(float(criterion(logits, target)))
+            weights.append(np.count_nonzero(classes >= 0))
+            confusion.add(class_indices(logits, outputs)[0].cpu().numpy(), classes)
         return float(np.average(losses, weights=weights)), confusion
 
 

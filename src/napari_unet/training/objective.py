@@ -6,12 +6,15 @@ from torch import nn
 
 from napari_unet.events import Notice
 from napari_unet.labels import Annotation
+from napari_unet.nets.outputs import N_OUTPUTS
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import TrainSettings
-from napari_unet.training.border_weights import BorderWeightedLoss, BorderWeightReader
+from napari_unet.training.border_weights import W0, BorderWeightedLoss, BorderWeightReader
 from napari_unet.training.losses import TERMS, CombinedLoss, balanced_weights
-from napari_unet.training.patches import PatchReader, PatchSampler
+from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
+from napari_unet.training.patches import ClassReader, PatchReader, PatchSampler, ReadsPatches
 from napari_unet.training.preparation import Preparation
+from napari_unet.training.sizing import Plan
 
 
 def applicable(settings: TrainSettings, annotation: Annotation) -> tuple[TrainSettings, tuple[Notice, ...]]:
@@ -35,11 +38,16 @@ def applicable(settings: TrainSettings, annotation: Annotation) -> tuple[TrainSe
         left_out.append("border_weight")
         text = "Scribbles do not show where objects end, so Border weight has no effect."
         notices.append(Notice(text, "warning"))
+    elif "border_weight" in chosen and annotation.kind == "objects" and settings.object_targets != "weights":
+        left_out.append("border_weight")
+        by = TrainSettings.model_fields["object_targets"].title
+        text = f"Border weight has no effect on objects unless {by} is set to weights."
+        notices.append(Notice(text, "warning"))
     return settings.model_copy(update={name: defaults[name] for name in left_out}), tuple(notices)
 
 
 def choose_objective(
-    request: TrainingRequest | RateSearchRequest, preparation: Preparation, reader: PatchReader
+    request: TrainingRequest | RateSearchRequest, preparation: Preparation, plan: Plan, reader: PatchReader
 ) -> tuple[nn.Module, PatchSampler, tuple[Notice, ...]]:
     """The loss of the default recipe, and the sampler of the patches that go with it.
 
@@ -49,6 +57,8 @@ def choose_objective(
         What was asked.
     preparation : Preparation
         What is annotated and what is held out.
+    plan : Plan
+        What the network's outputs mean.
     reader : PatchReader
         Where patches are read.
 
@@ -68,12 +78,31 @@ def choose_objective(
     """
     annotation, excluded = request.annotation, preparation.split.excluded
     settings, notices = applicable(request.settings, annotation)
+    outputs = plan.network.outputs
     border = settings.border_weight
-    source = BorderWeightReader(reader, request.images, annotation, excluded) if border else reader
+    if annotation.kind == "objects" and settings.object_targets == "weights" and settings.recipe == "default":
+        border = border or W0
+    source: ReadsPatches = reader
+    if outputs in N_OUTPUTS:
+        border = 0.0
+    elif border:
+        source = BorderWeightReader(reader, request.images, annotation, excluded)
+    elif reader.numbered:
+        source = ClassReader(reader)
     sampler = PatchSampler(source, request.images, annotation, preparation.planes, excluded, settings.seed)
-    weights = balanced_weights(sampler.class_counts) if settings.class_weights else None
+    weights = (
+        balanced_weights(sampler.class_counts) if settings.class_weights and outputs != "borders" else None
+    )
     loss = CombinedLoss(**TERMS[settings.loss], pooled=True, class_weights=weights)
-    return BorderWeightedLoss(loss, border) if border else loss, sampler, notices
+    return _for_outputs(loss, plan, border), sampler, notices
+
+
+def _for_outputs(loss: CombinedLoss, plan: Plan, border: float) -> nn.Module:
+    if plan.network.outputs == "borders":
+        return BorderClassLoss(loss)
+    if plan.network.outputs == "distances":
+        return DistanceLoss(loss, plan.object_radius)
+    return BorderWeightedLoss(loss, border) if border else loss
 
 
 _OPTIONS = ("loss", "class_weights", "border_weight")

@@ -15,12 +15,14 @@ from napari_unet.errors import AnnotationError
 from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage, IntensityStatistics
 from napari_unet.labels import IGNORE, Annotation
-from napari_unet.training.coverage import Plane, blocks, clear, read_classes
+from napari_unet.training.coverage import Plane, blocks, clear, read_classes, read_objects
 
 CACHE_BYTES = 512 << 20
 _BLOCK = {2: 512, 3: 96}
 _ANCHORS = 1 << 19
 """Annotated pixels remembered over all planes and classes as places to put patches."""
+
+_MANY_NUMBERS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +33,13 @@ class Patch:
     ----------
     image : ndarray of float32, (C, *spatial)
         Normalised; mirrored beyond the image's edge.
-    classes : ndarray of int16, (*spatial)
-        Class indices; ignored beyond the image's edge. int32 where border weights are packed with them.
+    classes : ndarray of int16, int32 or int64, (*spatial)
+        Class indices; ignored beyond the image's edge. int32 where border weights are packed with them, int64 where
+        they are the numbers of objects.
     """
 
     image: NDArray[np.float32]
-    classes: NDArray[np.int16] | NDArray[np.int32]
+    classes: NDArray[np.signedinteger]
 
 
 class ReadsPatches(Protocol):
@@ -62,6 +65,11 @@ class PatchReader:
         Spatial dimensions.
     cache_bytes : int
         Memory for blocks.
+
+    Attributes
+    ----------
+    numbered : bool
+        Whether the annotation is of objects: patches then hold their numbers instead of class indices.
     """
 
     def __init__(
@@ -72,6 +80,7 @@ class PatchReader:
         ndim: int = 2,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
+        self.numbered = annotation.kind == "objects"
         self._images = images
         self._statistics = statistics
         self._annotation = annotation
@@ -91,11 +100,11 @@ class PatchReader:
             classes = np.pad(classes, pads, constant_values=IGNORE)
         return Patch(image, classes)
 
-    def _inside(self, plane: Plane, region: Box) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
+    def _inside(self, plane: Plane, region: Box) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
         size = tuple(high - low for low, high in region)
         channels = len(self._statistics[plane.image].offset)
         image = np.empty((channels, *size), np.float32)
-        classes = np.empty(size, np.int16)
+        classes = np.empty(size, np.int64 if self.numbered else np.int16)
         cells = product(*(range(low // self._side, -(-high // self._side)) for low, high in region))
         for cell in cells:
             bounds = tuple(
@@ -120,7 +129,11 @@ class PatchReader:
         annotated = self._images[plane.image]
         raw = annotated.image.read(box)
         image = self._statistics[plane.image].apply(raw.reshape(len(raw), *size))
-        classes = read_classes(annotated, self._annotation, box).reshape(size)
+        classes: NDArray[np.signedinteger]
+        classes = (
+            read_objects(annotated, box) if self.numbered else read_classes(annotated, self._annotation, box)
+        )
+        classes = classes.reshape(size)
         block = Patch(image, classes)
         self._cache[key] = block
         self._free -= image.nbytes + classes.nbytes
@@ -128,6 +141,23 @@ class PatchReader:
             _, oldest = self._cache.popitem(last=False)
             self._free += oldest.image.nbytes + oldest.classes.nbytes
         return block
+
+
+@dataclass(frozen=True, eq=False)
+class ClassReader:
+    """Reads patches of an annotation of objects as classes: 0 outside, 1 inside."""
+
+    reader: PatchReader
+
+    def read(self, plane: Plane, region: Box) -> Patch:
+        """Read a spatial region of a plane; it may reach beyond the plane on any side."""
+        patch = self.reader.read(plane, region)
+        return Patch(patch.image, as_classes(patch.classes, self.reader.numbered))
+
+
+def as_classes(numbers: NDArray[np.signedinteger], numbered: bool = True) -> NDArray[np.signedinteger]:
+    """Class index of every pixel: of numbered objects 0 outside, 1 inside, -1 unknown."""
+    return np.minimum(numbers, 1) if numbered else numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +255,7 @@ class PatchSampler:
     ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
         """Draw ``n`` patches: images (N, C, *source) and class indices (N, *source)."""
         drawn = [self.draw(size, source) for _ in range(n)]
-        return np.stack([p.image for p in drawn]), np.stack([p.classes for p in drawn])
+        return np.stack([p.image for p in drawn]), np.stack([_small(p.classes) for p in drawn])
 
     def _start(self, place: int, side: int, full: int) -> int:
         """Start of a patch that holds ``place``, moved into the image where it fits."""
@@ -263,3 +293,11 @@ class PatchSampler:
                 order = np.argsort(keys)[:limit]
                 kept[index] = keys[order], places[order]
         return [_Anchors(plane, places, count) for (_, places), count in zip(kept, counts, strict=True)]
+
+
+def _small(classes: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
+    """Numbers of objects, which may be large, as numbers that float32 can hold and a table can have rows for."""
+    if classes.dtype != np.int64 or classes.max() < _MANY_NUMBERS:
+        return classes
+    values, numbered = np.unique(classes, return_inverse=True)
+    return np.asarray(numbered.reshape(classes.shape) - np.searchsorted(values, 0), np.int64)

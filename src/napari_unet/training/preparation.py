@@ -149,7 +149,9 @@ def starting_network(
     if preparation.parent is None:
         return network, None
     weights = preparation.parent.network.state_dict()
-    if preparation.parent.record.annotation.values == annotation.values:
+    record = preparation.parent.record
+    alike = record.network.outputs == settings.outputs and record.network.n_classes == settings.n_classes
+    if alike and record.annotation.values == annotation.values:
         network.load_state_dict(weights)
         return network, None
     kept = {name: tensor for name, tensor in weights.items() if not name.startswith("outc.")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ import torch
 
 from napari_unet.device import available_memory
 from napari_unet.events import DeviceReport
+from napari_unet.models.record import ModelRecord
 from napari_unet.nets import UNet
+from napari_unet.nets.outputs import N_OUTPUTS
 from napari_unet.requests import RateSearchRequest, TrainingRequest
-from napari_unet.settings import NetworkSettings, TrainSettings
+from napari_unet.settings import NetworkSettings, Outputs, TrainSettings
 from napari_unet.training.material import Material, describe_material
 from napari_unet.training.memory import bytes_of_weights, bytes_per_patch
 from napari_unet.training.preparation import Preparation
@@ -72,6 +74,8 @@ class Plan:
         More than one where memory does not do for all patches of a step at once.
     learning_rate : float
         Largest step size.
+    object_radius : float
+        Of a typical object, in pixels: the unit in which depth inside of objects is learnt.
     """
 
     network: NetworkSettings
@@ -79,11 +83,14 @@ class Plan:
     batch_size: int
     batches_per_step: int
     learning_rate: float
+    object_radius: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """By settings name."""
         sizes = asdict(self)
         network = sizes.pop("network").model_dump()
+        if network["outputs"] != "distances":
+            del sizes["object_radius"]
         return sizes | {k: network[k] for k in ("width", "depth", "norm", "padding")}
 
 
@@ -96,21 +103,37 @@ def settle_plan(
 ) -> Plan:
     """Sizes for a request on a device, tried out there where the length of the run is a time."""
     parent = preparation.parent
+    outputs = choose_outputs(request, parent.record if parent is not None else None)
+
+    material = describe_material(request.images, request.annotation, preparation.planes)
 
     def trial(network: NetworkSettings, patch_size: int, batch_size: int) -> float:
         return steps_per_second(network, patch_size, batch_size, device, precision)
 
-    return choose_plan(
+    plan = choose_plan(
         request.settings,
-        describe_material(request.images, request.annotation, preparation.planes),
+        material,
         preparation.n_channels,
-        len(request.annotation.classes),
+        N_OUTPUTS.get(outputs, len(request.annotation.classes)),
         "cpu" if device.type == "cpu" else "gpu",
         available_memory() if device.type in ("cpu", "mps") else report.free_bytes,
         precision,
         trial,
         parent.record.network if parent is not None else None,
+        outputs,
     )
+    earlier = parent.record.plan.get("object_radius") if parent is not None else None
+    return replace(plan, object_radius=float(earlier or max(1.0, (material.structure_size or 20.0) / 2)))
+
+
+def choose_outputs(request: TrainingRequest | RateSearchRequest, parent: ModelRecord | None) -> Outputs:
+    """What the outputs of a request's network shall mean; of a model for objects that is trained further, as before."""
+    settings = request.settings
+    if request.annotation.kind != "objects" or settings.recipe == "classic":
+        return "classes"
+    if parent is not None and parent.annotation.kind == "objects":
+        return parent.network.outputs
+    return "classes" if settings.object_targets == "weights" else settings.object_targets
 
 
 def choose_plan(
@@ -123,6 +146,7 @@ def choose_plan(
     precision: torch.dtype,
     trial: Trial,
     parent: NetworkSettings | None = None,
+    outputs: Outputs = "classes",
 ) -> Plan:
     """Sizes for a run: the user's where given, otherwise from the images and the device.
 
@@ -145,9 +169,11 @@ def choose_plan(
         be repeated on any machine.
     parent : NetworkSettings, optional
         Architecture to keep.
+    outputs : {"classes", "borders", "distances"}
+        What the network's outputs mean.
     """
     if parent is not None:
-        network = parent.model_copy(update={"n_classes": n_classes})
+        network = parent.model_copy(update={"n_classes": n_classes, "outputs": outputs})
     else:
         network = NetworkSettings(
             n_channels=n_channels,
@@ -156,6 +182,7 @@ def choose_plan(
             depth=settings.depth or 4,
             padding=settings.padding,
             norm=settings.norm if settings.padding == "same" else None,
+            outputs=outputs,
         )
     with torch.device("meta"):
         shape = UNet.from_settings(network)

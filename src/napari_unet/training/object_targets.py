@@ -1,0 +1,186 @@
+"""What a network learns about objects, computed from their numbers in a patch after it was augmented.
+
+So borders stay one pixel sharp, whatever a patch was turned and stretched by. Everything is about what is *seen* of an
+object in the patch: the edge of a patch is no border, and the part of an object beyond it does not count. A network
+pads with zeros there, at the edge of a patch as at the edge of an image, and so can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, pi, prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_unet.labels import IGNORE
+from napari_unet.nets.outputs import BORDER, CENTRE, DEEPEST, DEPTH, FOREGROUND, INTERIOR
+from napari_unet.training.losses import CombinedLoss
+
+LONGEST = 64
+"""Pixels: a distance is not followed further."""
+
+
+def inner_borders(objects: Tensor) -> Tensor:
+    """Pixels of an object with a neighbour along an axis that is not of the same object.
+
+    Parameters
+    ----------
+    objects : Tensor of int, (N, *spatial)
+        0 is background, every other positive value an object. Negative pixels are unknown and no neighbours.
+
+    Returns
+    -------
+    Tensor of bool, as ``objects``
+        The edge of the patch is no border.
+    """
+    border = torch.zeros_like(objects, dtype=torch.bool)
+    for axis in range(1, objects.ndim):
+        size = objects.shape[axis] - 1
+        low, high = objects.narrow(axis, 0, size), objects.narrow(axis, 1, size)
+        differs = (low != high) & (low >= 0) & (high >= 0)
+        border.narrow(axis, 0, size).logical_or_(differs)
+        border.narrow(axis, 1, size).logical_or_(differs)
+    return border & (objects > 0)
+
+
+def distance_to(places: Tensor, longest: float, spacing: Sequence[float] | None = None) -> Tensor:
+    """Euclidean distance of every pixel to the nearest of some, exact up to a limit.
+
+    Axis by axis, as Felzenszwalb and Huttenlocher, Distance Transforms of Sampled Functions (2012), with the minimum
+    over shifts instead of their envelope of parabolas: it takes no more than whole-tensor operations, on any device.
+
+    Parameters
+    ----------
+    places : Tensor of bool, (N, *spatial)
+    longest : float
+        Larger distances, and those where there is no such pixel, are this.
+    spacing : sequence of float, optional
+        Size of a pixel along every axis; 1 if not given.
+
+    Returns
+    -------
+    Tensor of float32, as ``places``
+    """
+    spacing = spacing or [1.0] * (places.ndim - 1)
+    squared = torch.where(places, 0.0, longest**2)
+    for axis, step in enumerate(spacing, start=1):
+        nearest = squared.clone()
+        size = squared.shape[axis]
+        for shift in range(1, min(ceil(longest / step), size)):
+            added = (shift * step) ** 2
+            near, far = slice(0, size - shift), slice(shift, size)
+            for to, of in ((near, far), (far, near)):
+                target = nearest.narrow(axis, to.start, size - shift)
+                source = squared.narrow(axis, of.start, size - shift)
+                torch.minimum(target, source + added, out=target)
+        squared = nearest
+    return squared.sqrt_()
+
+
+def depth(objects: Tensor, longest: float = LONGEST, spacing: Sequence[float] | None = None) -> Tensor:
+    """How deep inside its object a pixel lies: distance to its border, whose pixels have depth 1; 0 outside.
+
+    Parameters
+    ----------
+    objects : Tensor of int, (N, *spatial)
+        As :func:`inner_borders` takes them.
+    longest : float
+        Greatest depth.
+    spacing : sequence of float, optional
+        Size of a pixel along every axis; 1 if not given.
+    """
+    border = inner_borders(objects)
+    outermost = min(spacing) if spacing else 1.0
+    return (distance_to(border, longest, spacing) + outermost) * (objects > 0)
+
+
+def closeness(objects: Tensor, spacing: Sequence[float] | None = None) -> Tensor:
+    """How close a pixel is to the centre of what is seen of its object; 0 outside.
+
+    ``exp(-(s / r)**2)`` at the distance ``s`` from the centre of mass of an object as large as a disc (a ball in 3D) of
+    radius ``r``: 1 in the centre, and in a disc 0.37 at the border.
+
+    Parameters
+    ----------
+    objects, spacing
+        As :func:`depth` takes them; numbers should be small, the memory grows with them.
+
+    Returns
+    -------
+    Tensor of float32, as ``objects``
+    """
+    n, shape = len(objects), objects.shape[1:]
+    n_numbers = int(objects.max()) + 1
+    first = torch.arange(n, device=objects.device).view(-1, *[1] * len(shape)) * n_numbers
+    number = (objects.clamp(min=0) + first).flatten()
+
+    def gathered(values: Tensor | None = None) -> Tensor:
+        return torch.bincount(number, values, minlength=n * n_numbers).float()
+
+    size = gathered().clamp(min=1)
+    squared = torch.zeros(len(number), device=objects.device)
+    for axis, (length, step) in enumerate(zip(shape, spacing or [1.0] * len(shape), strict=True)):
+        along = torch.arange(length, dtype=torch.float32, device=objects.device) * step
+        positions = along.view(-1, *[1] * (len(shape) - axis - 1)).expand(objects.shape).flatten()
+        centre = gathered(positions) / size
+        squared += (positions - centre[number]) ** 2
+    ball = {1: 2.0, 2: pi, 3: 4 / 3 * pi}[len(shape)]  # content of the ball of radius 1
+    radius = (size * prod(spacing or [1.0]) / ball) ** (1 / len(shape))
+    return torch.exp(-squared / radius[number] ** 2).view(objects.shape) * (objects > 0)
+
+
+def border_classes(objects: Tensor) -> Tensor:
+    """0 outside, 1 inside, 2 where :func:`inner_borders` are, -1 where unknown; int64."""
+    classes = (objects > 0).long() * INTERIOR
+    classes[inner_borders(objects)] = BORDER
+    classes[objects < 0] = IGNORE
+    return classes
+
+
+class BorderClassLoss(nn.Module):
+    """Loss of networks whose outputs are ``borders``: of the three classes of :func:`border_classes`."""
+
+    def __init__(self, loss: CombinedLoss) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, logits: Tensor, objects: Tensor) -> Tensor:
+        """Loss of a batch: logits (N, 3, *spatial), object numbers (N, *spatial), 0 outside, -1 unknown."""
+        loss: Tensor = self.loss(logits, border_classes(objects))
+        return loss
+
+
+class DistanceLoss(nn.Module):
+    """Loss of networks whose outputs are ``distances``: foreground, depth and closeness to the centre.
+
+    The foreground has the loss given. Depth ``d`` is learnt as ``d / (d + radius)``, which lies between 0 and 1 and
+    tells apart depths near the border of an object best; depth and closeness have a cross-entropy each, which is
+    lowest where the output is the target (its own entropy is taken off, so that the lowest is 0).
+
+    Parameters
+    ----------
+    loss : CombinedLoss
+        Of the foreground.
+    radius : float
+        Radius of a typical object, in pixels.
+    """
+
+    def __init__(self, loss: CombinedLoss, radius: float) -> None:
+        super().__init__()
+        self.loss = loss
+        self.radius = radius
+
+    def forward(self, logits: Tensor, objects: Tensor) -> Tensor:
+        """Loss of a batch: logits (N, 3, *spatial), object numbers (N, *spatial), 0 outside, -1 unknown."""
+        logits = logits.float()
+        known = objects >= 0
+        foreground = torch.where(known, (objects > 0).long(), IGNORE)
+        loss: Tensor = self.loss(logits[:, FOREGROUND : FOREGROUND + 1], foreground)
+        deep = depth(objects, min(LONGEST, DEEPEST * self.radius))
+        for output, target in ((DEPTH, deep / (deep + self.radius)), (CENTRE, closeness(objects))):
+            cost = F.binary_cross_entropy_with_logits(logits[:, output], target, reduction="none")
+            cost = cost + torch.xlogy(target, target) + torch.xlogy(1 - target, 1 - target)
+            loss = loss + (cost * known).sum() / known.sum().clamp(min=1)
+        return loss
