@@ -34,3 +34,17 @@ def test_bad_input_is_refused() -> None:
         evaluate(np.zeros((2, 2), int), np.zeros((2, 3), int), "masks")
     with pytest.raises(AmbiguousAnnotationError):
         evaluate(np.ones((40, 40), int), np.pad(np.ones((4, 4), int), 18))
+
+
+def test_objects_from_arrays_and_files_agree(tmp_path: Path) -> None:
+    truth = np.kron(np.array([[1, 0, 2]], np.uint8), np.ones((3, 3), np.uint8))
+    stack = np.stack([truth, truth])
+    write_labels(tmp_path / "p" / "a.tif", stack * 7)
+    write_labels(tmp_path / "l" / "a.tif", stack)
+    in_memory = evaluate(stack * 7, stack, "objects", volume=False)
+    from_files = evaluate(tmp_path / "p", tmp_path / "l", "objects", volume=False)
+    assert from_files.to_dict()["objects"] == in_memory.to_dict()["objects"]
+    assert in_memory.object_summary.n_images == 2
+    assert evaluate(stack, stack, "objects").object_summary.n_images == 1
+    mask = evaluate(tmp_path / "p", tmp_path / "l", "masks", components=True)
+    assert mask.object_summary.ap_50_95 == 1

@@ -139,3 +139,106 @@ def test_real_second_observers(shared_data):
     assert result["classes"]["1"] == result["foreground"]
     assert len(result["per_image"]) == 8
     assert seen[-1] == 1
+
+
+@pytest.fixture
+def object_folders(tmp_path):
+    """Two images: one with a missed and a merged object, one that is right; and a stack of two slices."""
+    truth = np.kron([[1, 2], [0, 3]], np.ones((4, 4), np.uint8))
+    for name, labels, predicted in (
+        ("a", truth, np.where(truth == 3, 0, np.minimum(truth, 1))),
+        ("b", truth, truth * 2),
+        ("c", np.stack([truth, truth]), np.stack([truth, np.zeros_like(truth)])),
+    ):
+        write_labels(tmp_path / "labels" / f"{name}.tif", labels)
+        write_labels(tmp_path / "predictions" / f"{name}.tif", predicted)
+    return tmp_path / "predictions", tmp_path / "labels"
+
+
+def test_scores_of_objects_are_means_over_images(object_folders):
+    scores = json.loads(evaluate_folders(*object_folders, "objects").to_json())
+    objects = scores["objects"]
+    # a: one prediction holds two objects (IoU 0.5 with either), one is missed. c: a volume, IoU 0.5 three times.
+    assert scores["per_image"]["a"]["objects"]["ap_50"] == pytest.approx(1 / 3)
+    assert objects["ap_50"] == pytest.approx((1 / 3 + 1 + 1) / 3)
+    assert objects["ap_50_95"] == pytest.approx((1 / 30 + 1 + 1 / 10) / 3)
+    assert objects["f1_50"] == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert objects["pq"] == pytest.approx((0.5 * 1 / 2 + 1 + 0.5) / 3)
+    assert objects["thresholds"] == [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+    assert objects["tp"] == [7] + [3] * 9
+    counts = {
+        k: objects[k] for k in ("n_images", "n_labelled", "n_predicted", "matched", "missed", "spurious")
+    }
+    assert counts == {
+        "n_images": 3, "n_labelled": 9, "n_predicted": 7, "matched": 6, "missed": 1, "spurious": 0,
+    }  # fmt: skip
+    assert (objects["splits"], objects["merges"]) == (0, 1)
+    assert scores["foreground"]["dice"] < 1
+    slices = evaluate_folders(*object_folders, "objects", volume=False).to_dict()["objects"]
+    assert slices["n_images"] == 4
+    assert slices["ap_50"] == pytest.approx((1 / 3 + 1 + 1 + 0) / 4)
+
+
+def test_objects_as_text_and_csv(object_folders):
+    result = evaluate_folders(*object_folders, "objects", volume=False)
+    text = result.to_text()
+    assert "Objects: means over 4 images, counts summed." in text
+    (line,) = [line.split() for line in text.splitlines() if line.startswith("all ")]
+    assert line == ["all", "0.583", "0.625", "0.508", "0.562", "12", "8", "4", "0", "0", "1"]
+    rows = {(r["image"], r["slice"]): r for r in csv.DictReader(io.StringIO(result.to_csv()))
+            if r["class"] == "objects"}  # fmt: skip
+    assert list(rows) == [("a", "all"), ("b", "all"), ("c", "0"), ("c", "1"), ("c", "all"), ("all", "all")]
+    assert (rows["c", "1"]["ap_50"], rows["c", "1"]["n_labelled"]) == ("0.000000", "3")
+    assert rows["all", "all"]["merges"] == "1"
+    details = list(csv.DictReader(io.StringIO(result.objects_to_csv())))
+    assert details[0] == {
+        "image": "a", "slice": "", "state": "merged", "label_ids": "1 2", "prediction_ids": "1",
+        "iou": "0.500000", "pixels": "32", "z": "", "y": "1.50", "x": "3.50",
+    }  # fmt: skip
+    assert [r["slice"] for r in details if r["image"] == "c" and r["state"] == "missed"] == ["1"] * 3
+    volume = csv.DictReader(io.StringIO(evaluate_folders(*object_folders, "objects").objects_to_csv()))
+    assert [r["z"] for r in volume if r["image"] == "c"] == ["0.50"] * 3
+
+
+def test_components_of_masks_are_objects():
+    labels = np.array([[1, 0, 1, 0, 2, 2, 0, 1]], np.uint8)
+    prediction = np.array([[1, 0, 1, 0, 1, 1, 0, 0]], np.uint8)
+    result = evaluate_pair(prediction, labels, "masks", components=True)
+    scores = result.to_dict()
+    assert scores["objects"]["f1_50"] == pytest.approx(2 * 3 / 7)
+    assert set(scores["classes"]) == {"0", "1", "2"}
+    assert "components" not in result.to_text()
+    alone = evaluate_pair(prediction, labels, "masks")
+    assert "objects" not in alone.to_dict()
+    with pytest.raises(InputError, match="--components"):
+        alone.objects_to_csv()
+    with pytest.raises(InputError, match="Scribbles do not show where objects end"):
+        evaluate_pair(prediction, labels, "scribbles", components=True)
+
+
+def test_objects_labelled_as_one_mask_are_noticed():
+    labels = np.array([[1, 0, 1, 0, 1]])
+    text = evaluate_pair(np.array([[1, 0, 2, 0, 3]]), labels, "objects").to_text()
+    assert "The labels never hold more than one object in an image." in text
+    assert "--components" in text
+    assert "--components" not in evaluate_pair(labels, labels, "objects").to_text()
+
+
+def test_no_object_anywhere_is_undefined():
+    zero = np.zeros((3, 4, 4), np.uint8)
+    scores = json.loads(evaluate_pair(zero, zero, "objects").to_json())["objects"]
+    assert (scores["ap_50"], scores["pq"], scores["ap"][3], scores["n_images"]) == (None, None, None, 0)
+
+
+def test_whole_floats_are_labels():
+    labels = np.array([[0.0, 1.0], [2.0, 2.0]])
+    assert evaluate_pair(labels, labels, "objects").to_dict()["objects"]["ap_50_95"] == 1
+    with pytest.raises(InputError, match="probabilities"):
+        evaluate_pair(labels / 3, labels, "objects")
+
+
+def test_real_objects_with_themselves(shared_data):
+    folder = shared_data / "dsb2018_fluo_nuclei" / "train" / "labels"
+    paths = sorted(folder.iterdir())[:20]
+    result = evaluate_folders(paths, paths, "objects").to_dict()["objects"]
+    assert (result["ap_50_95"], result["pq"], result["splits"], result["merges"]) == (1, 1, 0, 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ PIXELS_AT_ONCE = 1 << 20
 """Pixels read into memory at a time, from each of the two."""
 
 MAX_CLASSES = 256
+
+Result = TypeVar("Result")
 
 Position = tuple[int, ...]
 """Index of a slice along the leading axes; empty for a single 2D image."""
@@ -140,7 +142,7 @@ def compare(
     return finish(compare_steps(prediction, labels, kind, values=values, complete=complete))
 
 
-def finish[Result](steps: Generator[float, None, Result]) -> Result:
+def finish(steps: Generator[float, None, Result]) -> Result:
     """Run a generator to its end and return its result."""
     while True:
         try:

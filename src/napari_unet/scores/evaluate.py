@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from napari_unet.errors import AmbiguousAnnotationError, InputError, ShapeMismatchError, UNetError
 from napari_unet.images import ArrayLike, pair_files, read_labels
@@ -20,107 +16,12 @@ from napari_unet.scores.comparison import (
     compare,
     distinct_values,
     read_block,
-    sum_counts,
 )
-from napari_unet.scores.report import FOREGROUND, MEAN, score_json, score_rows, shown, table, to_csv
+from napari_unet.scores.evaluation import Evaluation
+from napari_unet.scores.objects import ObjectComparison, score_objects
+from napari_unet.scores.reading import is_volume, number_components, whole_numbers
 
 PathOrPaths = Path | str | Sequence[Path | str]
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Scores of predictions against labels.
-
-    Attributes
-    ----------
-    labels_are : {"scribbles", "masks", "objects"}
-        How the labels were read.
-    values : tuple of int
-        Class values over all images.
-    images : dict of str to Comparison
-        By the stem of the label file.
-    missing_predictions : tuple of str
-        Label files that have no prediction and are in no score.
-    missing_labels : tuple of str
-        Predictions that have no labels.
-    reason : str
-        Why the labels are taken for what they are, if that was inferred.
-    """
-
-    labels_are: AnnotationKind
-    values: tuple[int, ...]
-    images: dict[str, Comparison]
-    missing_predictions: tuple[str, ...] = ()
-    missing_labels: tuple[str, ...] = ()
-    reason: str = ""
-
-    @cached_property
-    def total(self) -> Comparison:
-        """Counts pooled over all pixels of all images, as a comparison of a single slice."""
-        pooled = sum_counts((c.total for c in self.images.values()), len(self.values))
-        return Comparison(self.labels_are, self.values, {(): pooled})
-
-    @property
-    def complete(self) -> bool:
-        """Whether every label file had a prediction."""
-        return not self.missing_predictions
-
-    def to_dict(self) -> dict[str, Any]:
-        """``classes`` by value, ``foreground``, ``mean`` and ``per_image``, undefined as ``None``.
-
-        Besides: ``labels_are``, ``missing_predictions`` and ``missing_labels``.
-        """
-        return {
-            "labels_are": self.labels_are,
-            **score_json(self.labels_are, self.values, self.total.total),
-            "per_image": {
-                name: score_json(self.labels_are, self.values, comparison.total)
-                for name, comparison in self.images.items()
-            },
-            "missing_predictions": list(self.missing_predictions),
-            "missing_labels": list(self.missing_labels),
-        }
-
-    def to_json(self) -> str:
-        """Return :meth:`to_dict` as JSON text, undefined as null."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
-    def to_csv(self) -> str:
-        """Scores per class: of every slice, every image and over all."""
-        return to_csv(self.images, self.total)
-
-    def to_text(self) -> str:
-        """Tables for the terminal: classes over all images, then every image."""
-        rows = score_rows(self.labels_are, self.values, self.total.total)
-        classes = table(
-            [
-                (row.label, shown(row.dice), shown(row.iou), f"{row.score.labelled:,}" if row.score else "")
-                for row in rows
-            ],
-            ("class", "Dice", "IoU", "pixels"),
-        )
-        parts = [f"Labels are {self.labels_are}. {self.reason}".strip(), classes]
-        if len(self.images) > 1:
-            wanted = MEAN if self.labels_are != "objects" else FOREGROUND
-            lines = []
-            for name, comparison in self.images.items():
-                own = score_rows(self.labels_are, self.values, comparison.total)
-                (row,) = [row for row in own if row.label == wanted]
-                lines.append((name, shown(row.dice), shown(row.iou)))
-            parts.append(table(lines, ("image", f"Dice ({wanted})", "IoU")))
-        return "\n\n".join([*parts, *self.notes()])
-
-    def notes(self) -> list[str]:
-        """Sentences about files that could not be scored."""
-        notes = []
-        if self.missing_predictions:
-            notes.append(
-                f"WITHOUT PREDICTION, in no score: {', '.join(self.missing_predictions)} "
-                f"({len(self.missing_predictions)} of {len(self.missing_predictions) + len(self.images)})."
-            )
-        if self.missing_labels:
-            notes.append(f"Predictions without labels, left out: {', '.join(self.missing_labels)}.")
-        return notes
 
 
 def evaluate_pair(
@@ -130,6 +31,8 @@ def evaluate_pair(
     *,
     values: Iterable[int] = (),
     name: str = "image",
+    components: bool = False,
+    volume: bool | None = None,
 ) -> Evaluation:
     """Score one prediction in memory against its labels.
 
@@ -143,16 +46,21 @@ def evaluate_pair(
         Classes to report even if they do not occur.
     name : str
         What to call the image.
+    components, volume : bool
+        See :func:`evaluate_folders`.
 
     Raises
     ------
     ShapeMismatchError, InputError, AnnotationError, AmbiguousAnnotationError
         See :func:`~napari_unet.scores.comparison.compare` and :func:`evaluate_folders`.
     """
+    prediction, labels = whole_numbers(prediction, "prediction"), whole_numbers(labels, "labels")
     check_comparable(prediction, labels)
     kind, reason = _kind([labels], labels_are)
     comparison = compare(prediction, labels, kind, values=values)
-    return Evaluation(kind, comparison.values, {name: comparison}, reason=reason)
+    scored = _objects(prediction, labels, kind, components, volume)
+    objects = {} if scored is None else {name: scored}
+    return Evaluation(kind, comparison.values, {name: comparison}, reason=reason, objects=objects)
 
 
 def evaluate_folders(
@@ -160,6 +68,8 @@ def evaluate_folders(
     labels: PathOrPaths,
     labels_are: AnnotationKind | None = None,
     *,
+    components: bool = False,
+    volume: bool | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Evaluation:
     """Score prediction files against label files of the same stem.
@@ -169,8 +79,14 @@ def evaluate_folders(
     predictions, labels : Path, str or sequence of these
         A folder, a file or several files.
     labels_are : {"scribbles", "masks", "objects"}, optional
-        masks: every value, 0 included, is a class. scribbles: 0 is ignored. objects: only foreground is
-        scored. Inferred from the labels if not given.
+        masks: every value, 0 included, is a class. scribbles: 0 is ignored. objects: each value above 0 is one
+        object; objects are scored, and the foreground. Inferred from the labels if not given.
+    components : bool
+        Whether each connected piece of equal value, in labels and predictions, is an object. Scores the objects of
+        masks beside their classes; see :func:`napari_unet.scores.reading.number_components`.
+    volume : bool, optional
+        Whether objects go through the slices of a stack; by default found from each label image, see
+        :func:`napari_unet.scores.reading.is_volume`.
     progress : callable, optional
         Called with the fraction done.
 
@@ -208,8 +124,13 @@ def evaluate_folders(
         say(0.5 * number / len(opened))
     values = (0, 1) if kind == "objects" else class_values(found, kind)
     images: dict[str, Comparison] = {}
-    for number, (name, predicted, target) in enumerate(opened, start=1):
-        images[_unique(name, images)] = compare(predicted, target, kind, values=values, complete=True)
+    objects: dict[str, ObjectComparison] = {}
+    for number, (stem, predicted, target) in enumerate(opened, start=1):
+        name = _unique(stem, images)
+        images[name] = compare(predicted, target, kind, values=values, complete=True)
+        scored = _objects(predicted, target, kind, components, volume)
+        if scored is not None:
+            objects[name] = scored
         say(0.5 + 0.5 * number / len(opened))
     return Evaluation(
         labels_are=kind,
@@ -218,7 +139,23 @@ def evaluate_folders(
         missing_predictions=tuple(path.name for path in pairing.unpaired_labels),
         missing_labels=tuple(path.name for path in pairing.unpaired_images),
         reason=reason,
+        objects=objects,
     )
+
+
+def _objects(
+    prediction: ArrayLike, labels: ArrayLike, kind: AnnotationKind, components: bool, volume: bool | None
+) -> ObjectComparison | None:
+    if kind != "objects" and not components:
+        return None
+    if kind == "scribbles":
+        raise InputError(
+            "Scribbles do not show where objects end.", "Score objects against masks or labelled objects."
+        )
+    volume = is_volume(labels) if volume is None else volume
+    if components:
+        prediction, labels = (number_components(array, volume=volume) for array in (prediction, labels))
+    return score_objects(prediction, labels, volume=volume)
 
 
 def _kind(labels: Sequence[ArrayLike], wanted: AnnotationKind | None) -> tuple[AnnotationKind, str]:

@@ -124,7 +124,7 @@ class ObjectSummary:
         Summed over images.
     n_labelled, n_predicted : int
         Objects.
-    n_matched, n_missed, n_spurious, n_split, n_merged : int
+    n_matched, n_missed, n_spurious, n_splits, n_merges : int
         Rows of the table of objects, see :mod:`napari_unet.scores.findings`.
     """
 
@@ -142,8 +142,8 @@ class ObjectSummary:
     n_matched: int
     n_missed: int
     n_spurious: int
-    n_split: int
-    n_merged: int
+    n_splits: int
+    n_merges: int
 
     @property
     def ap_50_95(self) -> float:
@@ -178,8 +178,8 @@ def summarize(scores: Iterable[ObjectScores]) -> ObjectSummary:
         n_matched=sum(len(f.matched) for f in found),
         n_missed=sum(len(f.missed) for f in found),
         n_spurious=sum(len(f.spurious) for f in found),
-        n_split=sum(len(f.split) for f in found),
-        n_merged=sum(len(f.merged) for f in found),
+        n_splits=sum(len(f.split) for f in found),
+        n_merges=sum(len(f.merged) for f in found),
     )
 
 

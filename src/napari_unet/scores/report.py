@@ -1,21 +1,26 @@
-"""Scores as rows, CSV, JSON and a table for the terminal."""
+"""Scores as rows, CSV and JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from napari_unet.labels import AnnotationKind
-from napari_unet.scores.comparison import Comparison, Position, Score, class_score, foreground_score
+from napari_unet.scores.comparison import Comparison, Score, class_score, foreground_score
 from napari_unet.scores.confusion import Confusion
+from napari_unet.scores.object_report import COLUMNS as OBJECT_COLUMNS
+from napari_unet.scores.object_report import csv_lines, summary_cells
+from napari_unet.scores.objects import ObjectComparison
+from napari_unet.scores.text import defined, exact, slice_name
 
 ALL = "all"
 MEAN = "mean"
 FOREGROUND = "foreground"
+OBJECTS = "objects"
 
 COLUMNS = (
     "image", "slice", "class", "name", "dice", "iou", "labelled_pixels", "predicted_pixels", "overlap_pixels",
@@ -81,6 +86,7 @@ def to_csv(
     comparisons: Mapping[str, Comparison],
     total: Comparison | None = None,
     names: Mapping[int, str] | None = None,
+    objects: Mapping[str, ObjectComparison] | None = None,
 ) -> str:
     """Scores per class, per slice, per image and over all, a line each; an undefined score is an empty cell.
 
@@ -92,41 +98,29 @@ def to_csv(
         Pooled over all images.
     names : mapping of int to str, optional
         Class names by value.
+    objects : mapping of str to ObjectComparison, optional
+        Scores of objects by image: lines of class ``objects``, and columns of their own.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    objects = objects or {}
+    more = OBJECT_COLUMNS if objects else ()
+    writer.writerow((*COLUMNS, *more))
+
+    def write(image: str, where: str, comparison: Comparison, counts: Confusion) -> None:
+        lines = _csv_rows(image, where, comparison, counts, names)
+        writer.writerows((*line, *[""] * len(more)) for line in lines)
+
     for image, comparison in comparisons.items():
         if comparison.slices.keys() != {()}:
             for position, counts in comparison.slices.items():
-                writer.writerows(_csv_rows(image, slice_name(position), comparison, counts, names))
-        writer.writerows(_csv_rows(image, ALL, comparison, comparison.total, names))
+                write(image, slice_name(position), comparison, counts)
+        write(image, ALL, comparison, comparison.total)
     if total is not None:
-        writer.writerows(_csv_rows(ALL, ALL, total, total.total, names))
+        write(ALL, ALL, total, total.total)
+    for image, where, summary in csv_lines(objects) if objects else ():
+        writer.writerow((image, where, OBJECTS, *[""] * (len(COLUMNS) - 3), *summary_cells(summary)))
     return text.getvalue()
-
-
-def slice_name(position: Position) -> str:
-    """Index of a slice along the leading axes, ``"3"`` or ``"0, 12"``."""
-    return ", ".join(map(str, position))
-
-
-def table(rows: Iterable[tuple[str, ...]], header: tuple[str, ...]) -> str:
-    """Columns padded to equal width, the first left, the others right."""
-    lines = [header, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-
-
-def shown(score: float) -> str:
-    """Three decimals, or a dash where undefined."""
-    return "–" if math.isnan(score) else f"{score:.3f}"
 
 
 def _csv_rows(
@@ -136,12 +130,8 @@ def _csv_rows(
         pixels = ("", "", "") if row.score is None else (
             str(row.score.labelled), str(row.score.predicted), str(row.score.overlap)
         )  # fmt: skip
-        yield (image, where, row.label, row.name, _cell(row.dice), _cell(row.iou), *pixels)
-
-
-def _cell(score: float) -> str:
-    return "" if math.isnan(score) else f"{score:.6f}"
+        yield (image, where, row.label, row.name, exact(row.dice), exact(row.iou), *pixels)
 
 
 def _pair(dice: float, iou: float) -> dict[str, float | None]:
-    return {"dice": None if math.isnan(dice) else dice, "iou": None if math.isnan(iou) else iou}
+    return {"dice": defined(dice), "iou": defined(iou)}

@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_unet.labels import Annotation, AnnotationKind, default_color
 from napari_unet.scores import Comparison, Score
-from napari_unet.scores.report import FOREGROUND, MEAN, score_rows, shown, slice_name
+from napari_unet.scores.report import FOREGROUND, MEAN, score_rows
+from napari_unet.scores.text import shown, slice_name
 from napari_unet.viewer.score.cells import Cell, CellModel
 
 UNDEFINED = "Undefined: the class is neither in the labels nor in the prediction."
