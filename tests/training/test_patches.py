@@ -7,7 +7,7 @@ from napari_unet.errors import AnnotationError
 from napari_unet.images import AnnotatedImage, Image, Normalisation
 from napari_unet.labels import IGNORE, default_annotation
 from napari_unet.training.coverage import annotated_planes
-from napari_unet.training.patches import PatchReader, PatchSampler
+from napari_unet.training.patches import ClassReader, PatchReader, PatchSampler
 
 
 class Watched:
@@ -154,3 +154,14 @@ def test_memory_for_blocks_is_bounded():
     assert image.pixels == 512 * 512
     kept = sum(block.image.nbytes + block.classes.nbytes for block in reader._cache.values())
     assert kept <= 4 * 512 * 512 * 6
+
+
+def test_large_numbers_of_objects_become_small_ones():
+    labels = np.zeros((40, 50), np.uint32)
+    labels[5:20, 5:20], labels[5:20, 25:40], labels[25:35, 5:20] = 2**32 - 1, 2**31, 7
+    reader, _, planes, _ = setting(ramp(40, 50), labels, "YX", kind="objects")
+    numbers = reader.read(planes[0], ((-2, 40), (0, 50))).classes
+    assert set(np.unique(numbers)) == {IGNORE, 0, 1, 2, 3}
+    for value in (0, 7, 2**31, 2**32 - 1):
+        assert len(np.unique(numbers[2:][labels == value])) == 1
+    assert set(np.unique(ClassReader(reader).read(planes[0], ((-2, 40), (0, 50))).classes)) == {IGNORE, 0, 1}

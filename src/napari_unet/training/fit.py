@@ -14,7 +14,7 @@ from napari_unet.training.assembly import assemble
 from napari_unet.training.held_out import HeldOut
 from napari_unet.training.loop import Loop
 from napari_unet.training.optimisation import torch_threads
-from napari_unet.training.preparation import prepare
+from napari_unet.training.preparation import prepare, with_objects
 from napari_unet.training.recording import Recorder
 from napari_unet.training.schedule import Schedule
 from napari_unet.training.sizing import settle_plan
@@ -47,6 +47,7 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
     schedule = Schedule(request.settings.steps, request.settings.minutes)
     threads = choose_threads(request.settings.threads)
     with torch_threads(threads):
+        request, notices = with_objects(request)
         preparation = prepare(request)
         report = probe(request.settings.device)
         device = choose_device(request.settings.device, report)
@@ -62,7 +63,7 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
             "minutes": None if request.settings.steps else request.settings.minutes,
         }
         yield Started(report.name, facts)
-        yield from preparation.notices
+        yield from (*notices, *preparation.notices)
         split = preparation.split
         yield ValidationRegions(split.regions, split.honest, split.reason)
         torch.manual_seed(request.settings.seed)

@@ -35,7 +35,7 @@ class Patch:
         Normalised; mirrored beyond the image's edge.
     classes : ndarray of int16, int32 or int64, (*spatial)
         Class indices; ignored beyond the image's edge. int32 where border weights are packed with them, int64 where
-        they are the numbers of objects.
+        they are the numbers of objects; large ones are replaced, so that they are equal within a patch only.
     """
 
     image: NDArray[np.float32]
@@ -98,7 +98,7 @@ class PatchReader:
         if any(map(any, pads)):
             image = np.pad(image, [(0, 0), *pads], mode="symmetric")
             classes = np.pad(classes, pads, constant_values=IGNORE)
-        return Patch(image, classes)
+        return Patch(image, _small(classes) if self.numbered else classes)
 
     def _inside(self, plane: Plane, region: Box) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
         size = tuple(high - low for low, high in region)
@@ -255,7 +255,7 @@ class PatchSampler:
     ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
         """Draw ``n`` patches: images (N, C, *source) and class indices (N, *source)."""
         drawn = [self.draw(size, source) for _ in range(n)]
-        return np.stack([p.image for p in drawn]), np.stack([_small(p.classes) for p in drawn])
+        return np.stack([p.image for p in drawn]), np.stack([p.classes for p in drawn])
 
     def _start(self, place: int, side: int, full: int) -> int:
         """Start of a patch that holds ``place``, moved into the image where it fits."""
@@ -297,7 +297,7 @@ class PatchSampler:
 
 def _small(classes: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
     """Numbers of objects, which may be large, as numbers that float32 can hold and a table can have rows for."""
-    if classes.dtype != np.int64 or classes.max() < _MANY_NUMBERS:
+    if not classes.size or classes.max() < _MANY_NUMBERS:
         return classes
     values, numbered = np.unique(classes, return_inverse=True)
     return np.asarray(numbered.reshape(classes.shape) - np.searchsorted(values, 0), np.int64)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from napari_unet.errors import InputError, ModelFileError, ShapeMismatchError, StorageError
 from napari_unet.events import Notice
@@ -16,6 +17,7 @@ from napari_unet.nets import UNet, init_weights
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import NetworkSettings
 from napari_unet.training.coverage import Plane, annotated_planes
+from napari_unet.training.pieces import number_pieces
 from napari_unet.training.split import Split, plan_validation
 
 GUARD = 32
@@ -68,6 +70,18 @@ class Preparation:
         """Per image; any of the others' where nothing is annotated, and so nothing will be read."""
         first = next(s for s in self.statistics if s is not None)
         return [s if s is not None else first for s in self.statistics]
+
+
+_R = TypeVar("_R", TrainingRequest, RateSearchRequest)
+
+
+def with_objects(request: _R) -> tuple[_R, tuple[Notice, ...]]:
+    """A request whose labels have a number for every object, also where they are masks; what the user should know."""
+    if request.annotation.kind != "objects" or not request.images:
+        return request, ()
+    record = read_record(request.start_from) if request.start_from is not None else None
+    images, notices = number_pieces(request.images, record.network.ndim if record is not None else 2)
+    return replace(request, images=images), notices
 
 
 def prepare(request: TrainingRequest | RateSearchRequest) -> Preparation:

@@ -28,7 +28,7 @@ from napari_unet.requests import RateSearchRequest
 from napari_unet.training.assembly import assemble
 from napari_unet.training.batches import Batches
 from napari_unet.training.optimisation import Optimisation, torch_threads
-from napari_unet.training.preparation import prepare
+from napari_unet.training.preparation import prepare, with_objects
 from napari_unet.training.sizing import settle_plan
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -94,6 +94,7 @@ def find_rate(request: RateSearchRequest, stop: Callable[[], bool]) -> Iterator[
     threads = choose_threads(settings.threads)
     with ExitStack() as stack:
         stack.enter_context(torch_threads(threads))
+        request, notices = with_objects(request)
         preparation = prepare(request)
         report = probe(settings.device)
         device = choose_device(settings.device, report)
@@ -102,7 +103,7 @@ def find_rate(request: RateSearchRequest, stop: Callable[[], bool]) -> Iterator[
         facts = plan.to_dict() | {"threads": threads, "precision": str(precision).removeprefix("torch.")}
         del facts["learning_rate"]  # it is what is looked for
         yield Started(report.name, facts)
-        yield from preparation.notices
+        yield from (*notices, *preparation.notices)
         with torch.random.fork_rng(devices=[]):  # a script's own random numbers go on as if nothing had been
             torch.manual_seed(settings.seed)
             parts = assemble(request, preparation, plan, device, precision)
