@@ -13,7 +13,7 @@ from napari.layers import Layer
 from napari_unet.errors import InputError
 from napari_unet.events import Box
 from napari_unet.labels import Annotation
-from napari_unet.viewer.layers import METADATA, class_colormap, layer_axes, set_annotation, unique_name
+from napari_unet.viewer.layers import METADATA, layer_axes, set_annotation, unique_name
 
 
 def add_prediction(
@@ -29,7 +29,7 @@ def add_prediction(
     Parameters
     ----------
     data : ndarray of int
-        Class values, in the image's label axes; filled in later through :func:`paint_region`, or complete.
+        Class values, or numbers of objects, in the image's label axes; filled in later through :func:`paint_region`, or complete.
     run_record : dict
         Where it came from; kept in ``layer.metadata["napari_unet"]["record"]``.
     """
@@ -40,7 +40,6 @@ def add_prediction(
         **placement(image_layer),
     )
     set_annotation(layer, annotation)
-    layer.colormap = class_colormap(annotation)  # of objects too: a prediction holds classes
     viewer.add_layer(layer)
     return layer
 

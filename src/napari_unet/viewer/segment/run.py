@@ -15,7 +15,18 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.errors import InputError, UNetError
-from napari_unet.events import Event, Failed, Finished, Notice, PredictedRegion, Progress, Started, Waiting
+from napari_unet.events import (
+    Box,
+    Event,
+    Failed,
+    Finished,
+    Notice,
+    PredictedObjects,
+    PredictedRegion,
+    Progress,
+    Started,
+    Waiting,
+)
 from napari_unet.models.record import ModelRecord
 from napari_unet.settings import PredictSettings
 from napari_unet.viewer.bridge import ActivityProgress, Engine, Job
@@ -82,6 +93,7 @@ class SegmentRun(QObject):
         self._labels: dict[int, Layer] = {}
         self._probabilities: dict[int, Layer] = {}
         self._undrawn: set[Layer] = set()
+        self._undecoded: dict[int, list[Box]] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REFRESH)
@@ -151,7 +163,13 @@ class SegmentRun(QObject):
             case Notice() if event.text not in self._advice:
                 report.notices.append(event)
             case PredictedRegion():
-                self._paint(event)
+                self._paint(event.image, event.region, event.labels, event.probabilities)
+                if self._of_objects:  # until they are told apart
+                    self._undecoded.setdefault(event.image, []).append(event.region)
+            case PredictedObjects():
+                self._paint(event.image, event.region, event.objects)
+                waiting = self._undecoded.get(event.image, [])
+                self._undecoded[event.image] = [box for box in waiting if not _within(box, event.region)]
             case Finished():
                 self._end("stopped" if event.stopped else "finished")
             case Failed():
@@ -163,7 +181,9 @@ class SegmentRun(QObject):
         if viewer is None or task is None or self._labels:
             return
         classes = task.record.annotation.classes
-        dtype = np.uint8 if max(c.value for c in classes) < 256 else np.uint16
+        dtype: Any = np.uint8 if max(c.value for c in classes) < 256 else np.uint16
+        if self._of_objects:
+            dtype = np.int32
         annotation = task.record.annotation
         for i, (image, anchor) in enumerate(zip(task.plan.images, task.plan.anchors, strict=True)):
             record = run_record(task.plan, i, task.model, task.record, task.started)
@@ -180,17 +200,21 @@ class SegmentRun(QObject):
                 )
         self.report.layers = [layer.name for layer in self._labels.values()]
 
-    def _paint(self, event: PredictedRegion) -> None:
+    @property
+    def _of_objects(self) -> bool:
+        return self._task is not None and self._task.record.annotation.kind == "objects"
+
+    def _paint(self, image: int, region: Box, labels: Any, probabilities: Any = None) -> None:
         viewer = self._viewer()
         if viewer is None:
             return
         pieces: tuple[tuple[Layer | None, Any], ...] = (
-            (self._labels.get(event.image), event.labels),
-            (self._probabilities.get(event.image), event.probabilities),
+            (self._labels.get(image), labels),
+            (self._probabilities.get(image), probabilities),
         )
         for layer, values in pieces:
             if layer is not None and values is not None and layer in viewer.layers:
-                paint_region(layer, event.region, values, refresh=False)
+                paint_region(layer, region, values, refresh=False)
                 self._undrawn.add(layer)
         if self._labels and not any(la in viewer.layers for la in self._labels.values()):
             self.stop()  # whoever deletes the result does not want the rest of it
@@ -207,6 +231,10 @@ class SegmentRun(QObject):
                 layer.refresh()
 
     def _end(self, phase: Literal["finished", "stopped", "failed"]) -> None:
+        for image, boxes in self._undecoded.items():  # a foreground whose objects nobody told apart
+            for box in boxes:
+                self._paint(image, box, np.zeros([stop - start for start, stop in box], np.int32))
+        self._undecoded = {}
         self._timer.stop()
         self._draw()
         viewer = self._viewer()
@@ -242,6 +270,10 @@ class SegmentRun(QObject):
         if self.report.is_running:
             self.report.phase = "stopped"
         self._close()
+
+
+def _within(box: Box, region: Box) -> bool:
+    return all(low <= a and b <= high for (a, b), (low, high) in zip(box, region, strict=True))
 
 
 def _holds_anything(layer: Any) -> bool:
