@@ -6,6 +6,7 @@ a child process) changes nothing else.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -84,7 +85,8 @@ class TrainingStep(Event):
 class Validation(Event):
     """Scores on the held-out regions. Undefined scores are ``nan``.
 
-    ``dice`` and ``iou`` map class value (as painted) to score; ``mean_dice`` is over the defined ones.
+    ``dice`` and ``iou`` map class value (as painted) to score; ``mean_dice`` is over the defined ones. ``object_ap`` is
+    that of objects, the mean of AP over IoU 0.5 to 0.95.
     """
 
     step: int
@@ -94,6 +96,7 @@ class Validation(Event):
     iou: dict[int, float]
     mean_dice: float
     is_best: bool
+    object_ap: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

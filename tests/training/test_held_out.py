@@ -46,7 +46,7 @@ def test_a_region_scores_as_within_the_whole_image():
     box = ((40, 80), (0, 64))
     held, image, labels = setting((160, 64), (box,))
     made = network()
-    loss, confusion = score(held, made)
+    loss, confusion, _ = score(held, made)
     crop = tuple(slice(*bounds) for bounds in box)
     with torch.no_grad():
         logits = made(torch.from_numpy(image)[None, None])[(..., *crop)]
@@ -62,7 +62,7 @@ def test_a_region_scores_as_within_the_whole_image():
 def test_an_unpadded_network_scores_every_held_out_pixel():
     box = ((0, 50), (10, 64))
     held, _, _ = setting((100, 64), (box,))
-    _, confusion = score(held, network(padding="valid", norm=None))
+    _, confusion, _ = score(held, network(padding="valid", norm=None))
     assert confusion.matrix.sum() == 50 * 54
 
 
@@ -70,7 +70,7 @@ def test_slices_outside_the_region_and_ignored_pixels_do_not_count():
     labels = np.random.default_rng(1).integers(0, 2, (6, 20, 24)).astype(np.int16)
     labels[4, :10] = -1
     held, _, _ = setting((6, 20, 24), (((4, 6), (0, 20), (0, 24)),), "TYX", labels)
-    _, confusion = score(held, network())
+    _, confusion, _ = score(held, network())
     assert confusion.matrix.sum() == 2 * 20 * 24 - 10 * 24
 
 
@@ -78,7 +78,7 @@ def test_large_regions_are_scored_on_evenly_spread_windows(monkeypatch):
     monkeypatch.setitem(held_out.WINDOW, 2, 16)
     monkeypatch.setattr(held_out, "MAX_PIXELS", 5 * 16 * 16)
     held, _, _ = setting((64, 64), (((0, 64), (0, 64)),))
-    _, confusion = score(held, network())
+    _, confusion, _ = score(held, network())
     assert confusion.matrix.sum() == 5 * 16 * 16
     corners = [window for _, window in held._windows]
     assert corners[0] == ((0, 16), (0, 16))
@@ -98,5 +98,5 @@ def test_nothing_held_out_is_false():
 def test_the_loss_is_finite_for_every_network_norm():
     held, _, _ = setting((32, 32), (((0, 32), (0, 32)),))
     for norm in ("batch", "group", "instance", None):
-        loss, _ = score(held, network(norm=norm))
+        loss, _, _ = score(held, network(norm=norm))
         assert np.isfinite(loss)

@@ -43,6 +43,8 @@ class ValidationRecord(BaseModel):
         By class value as a string.
     mean_dice : float, optional
         Mean over the defined classes.
+    object_ap : float, optional
+        Of a model for objects: mean of AP over IoU 0.5 to 0.95.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,6 +54,7 @@ class ValidationRecord(BaseModel):
     regions: dict[str, tuple[tuple[tuple[int, int], ...], ...]] = Field(default_factory=dict)
     scores: dict[str, ClassScore] = Field(default_factory=dict)
     mean_dice: float | None = None
+    object_ap: float | None = None
 
 
 class HistoryPoint(BaseModel):
@@ -64,6 +67,7 @@ class HistoryPoint(BaseModel):
     training_loss: float | None = None
     validation_loss: float | None = None
     mean_dice: float | None = None
+    object_ap: float | None = None
 
 
 class ModelRecord(BaseModel):

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_unet.events import Box
+from napari_unet.inference.objects import decode
 from napari_unet.nets import UNet
-from napari_unet.nets.outputs import N_OUTPUTS, class_indices
+from napari_unet.nets.outputs import N_OUTPUTS, class_indices, object_maps
 from napari_unet.scores import Confusion
+from napari_unet.scores.objects import ObjectScores, score_image, summarize
+from napari_unet.settings import ObjectSettings
 from napari_unet.training.coverage import Plane, blocks
 from napari_unet.training.patches import PatchReader, as_classes
 
 WINDOW = {2: 512, 3: 96}
+OBJECT_WINDOW = {2: 1024, 3: 160}
+"""Sides of windows; larger where objects are, of which a window should not cut many."""
+
 MAX_PIXELS = 1 << 22
 """Held-out pixels scored at most in one validation; of more, evenly spread windows are taken, always the same."""
+
+
+class Scored(NamedTuple):
+    """How good a network is on the held-out regions.
+
+    Attributes
+    ----------
+    loss : float
+        Mean over the pixels.
+    confusion : Confusion
+        Of the classes; of objects background and foreground.
+    object_ap : float or None
+        Of an annotation of objects: the mean of AP over IoU 0.5 to 0.95, objects of all windows together; ``None``
+        where there is none.
+    """
+
+    loss: float
+    confusion: Confusion
+    object_ap: float | None = None
 
 
 class HeldOut:
@@ -44,7 +70,7 @@ class HeldOut:
             (plane, window)
             for plane in planes
             for box in regions[plane.image]
-            for window in _windows(plane, box)
+            for window in _windows(plane, box, OBJECT_WINDOW if reader.numbered else WINDOW)
             if (reader.read(plane, window).classes >= 0).any()
         ]
         pixels = sum(_volume(window) for _, window in windows)
@@ -63,8 +89,9 @@ class HeldOut:
         criterion: nn.Module,
         device: torch.device,
         stop: Callable[[], bool],
-    ) -> tuple[float, Confusion] | None:
-        """Loss and confusion matrix of a network in evaluation mode; ``None`` if ``stop`` said so.
+        decoding: ObjectSettings | None = None,
+    ) -> Scored | None:
+        """Score a network in evaluation mode; ``None`` if ``stop`` said so.
 
         Parameters
         ----------
@@ -78,31 +105,50 @@ class HeldOut:
             Where the network is.
         stop : callable
             Asked before every window.
+        decoding : ObjectSettings, optional
+            How objects are found.
         """
         outputs = network.settings.outputs
         confusion = Confusion(2 if self._reader.numbered else network.settings.n_classes)
         losses, weights = [], []
-        for plane, window in self._windows:
+        overlaps = []
+        for logits, objects in self._answers(network, forward, device):
             if stop():
                 return None
-            region, crop = _surroundings(plane, window, network)
-            patch = self._reader.read(plane, region)
-            image = (
-                torch.from_numpy(patch.image)[None].to(device).contiguous(memory_format=network.memory_format)
-            )
-            logits = forward(network, image).float()
-            inside: Any = (..., *crop)
-            logits = logits[inside].contiguous()
-            objects = self._reader.read(plane, window).classes
             classes = as_classes(objects, self._reader.numbered)
             target = torch.from_numpy(objects if outputs in N_OUTPUTS else classes)[None].to(device)
             losses.append(float(criterion(logits, target)))
             weights.append(np.count_nonzero(classes >= 0))
             confusion.add(class_indices(logits, outputs)[0].cpu().numpy(), classes)
-        return float(np.average(losses, weights=weights)), confusion
+            if self._reader.numbered:
+                found = decode(object_maps(logits, outputs)[0].cpu().numpy(), decoding or ObjectSettings())
+                overlaps.append(score_image(found, objects))
+        return Scored(float(np.average(losses, weights=weights)), confusion, _pooled_ap(overlaps))
+
+    def maps(
+        self, network: UNet, forward: Callable[[nn.Module, Tensor], Tensor], device: torch.device
+    ) -> list[tuple[NDArray[np.uint8], NDArray[np.signedinteger]]]:
+        """Per window the maps ``(2, *window)`` that a network for objects gives, and the objects there are."""
+        outputs = network.settings.outputs
+        return [
+            (object_maps(logits, outputs)[0].cpu().numpy(), objects)
+            for logits, objects in self._answers(network, forward, device)
+        ]
+
+    def _answers(
+        self, network: UNet, forward: Callable[[nn.Module, Tensor], Tensor], device: torch.device
+    ) -> Iterator[tuple[Tensor, NDArray[np.signedinteger]]]:
+        """Per window the logits ``(1, K, *window)`` and the labels."""
+        for plane, window in self._windows:
+            region, crop = _surroundings(plane, window, network)
+            patch = self._reader.read(plane, region)
+            image = torch.from_numpy(patch.image)[None].to(device)
+            logits = forward(network, image.contiguous(memory_format=network.memory_format)).float()
+            inside: Any = (..., *crop)
+            yield logits[inside].contiguous(), self._reader.read(plane, window).classes
 
 
-def _windows(plane: Plane, box: Box) -> list[Box]:
+def _windows(plane: Plane, box: Box, sides: Mapping[int, int]) -> list[Box]:
     """Pieces of a held-out box on one plane."""
     ndim = len(plane.shape)
     leading, spatial = box[: len(box) - ndim], box[len(box) - ndim :]
@@ -111,7 +157,7 @@ def _windows(plane: Plane, box: Box) -> list[Box]:
     size = [high - low for low, high in spatial]
     return [
         tuple((low + a, low + b) for (low, _), (a, b) in zip(spatial, piece, strict=True))
-        for piece in blocks(size, WINDOW[ndim])
+        for piece in blocks(size, sides[ndim])
     ]
 
 
@@ -133,3 +179,10 @@ def _surroundings(plane: Plane, window: Box, network: UNet) -> tuple[Box, tuple[
 
 def _volume(box: Box) -> int:
     return int(np.prod([high - low for low, high in box]))
+
+
+def _pooled_ap(scores: Sequence[ObjectScores]) -> float | None:
+    """Mean of AP over the thresholds, the objects of all windows together; ``None`` without any."""
+    total = summarize(scores)
+    n = total.tp + total.fp + total.fn
+    return float((total.tp / n).mean()) if n.any() else None

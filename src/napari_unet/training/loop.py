@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from math import ceil
 from time import monotonic
 
 import torch
@@ -12,9 +12,8 @@ from napari_unet.device import is_out_of_memory, release_memory
 from napari_unet.errors import OutOfMemoryError, TrainingDivergedError
 from napari_unet.events import Event, Finished, ModelSaved, Notice, Progress, TrainingStep, Validation
 from napari_unet.requests import TrainingRequest
-from napari_unet.scores import Confusion
 from napari_unet.training.batches import Batches
-from napari_unet.training.held_out import HeldOut
+from napari_unet.training.held_out import HeldOut, Scored
 from napari_unet.training.optimisation import Optimisation
 from napari_unet.training.recording import Recorder
 from napari_unet.training.schedule import Schedule, annealed
@@ -129,6 +128,7 @@ class Loop:
             "steps": schedule.step,
             "seconds": round(schedule.elapsed, 2),
             "mean_dice": self.recorder.best_dice,
+            **({} if self.recorder.best_ap is None else {"object_ap": self.recorder.best_ap}),
             "steps_per_second": round(schedule.step / max(training_seconds, 1e-9), 3),
         }
         yield Finished(stopped, path, summary)
@@ -165,7 +165,7 @@ class Loop:
         """Compute fewer patches at once, and take in more such batches per step, so that a step stays as good."""
         batch = self.batches.batch_size
         smaller = max(batch // 2, 1)
-        parts = ceil(self.patches_per_step / smaller)
+        parts = math.ceil(self.patches_per_step / smaller)
         self.optimisation.split(parts)
         release_memory(self.optimisation.device)
         if batch == 1:
@@ -195,7 +195,7 @@ class Loop:
         optimisation.average.estimate_statistics(self.batches.plain(STATISTICS_BATCHES), optimisation.forward)
 
     @torch.no_grad()
-    def _score(self) -> tuple[float, Confusion] | None:
+    def _score(self) -> Scored | None:
         optimisation = self.optimisation
         return self.held_out.score(
             optimisation.average.network,
@@ -226,7 +226,7 @@ class Loop:
             self.optimisation.mark_good()
         self.without_improvement = 0 if is_best else self.without_improvement + 1
         if scored is not None:
-            loss, confusion = scored
+            loss, confusion, ap = scored
             if self.optimisation.scheduler is not None:
                 self.optimisation.scheduler.step(loss)
             values = self.request.annotation.values
@@ -238,6 +238,7 @@ class Loop:
                 dict(zip(values, map(float, confusion.iou()), strict=True)),
                 confusion.mean_dice(),
                 is_best,
+                math.nan if ap is None else ap,
             )
         if not recorder.is_saved and monotonic() - self.last_save >= SAVE_SECONDS:
             yield ModelSaved(recorder.save())

@@ -17,6 +17,8 @@ from napari_unet.models.record import ClassScore, HistoryPoint, ModelRecord, Val
 from napari_unet.nets import UNet
 from napari_unet.requests import TrainingRequest
 from napari_unet.scores import Confusion
+from napari_unet.settings import ObjectSettings
+from napari_unet.training.held_out import Scored
 from napari_unet.training.preparation import Preparation
 
 
@@ -36,6 +38,10 @@ class Recorder:
         What was chosen.
     history : list of HistoryPoint
         One entry per validation.
+    best_dice, best_ap : float or None
+        Of the best weights.
+    objects : ObjectSettings or None
+        How a model for objects finds them.
     """
 
     request: TrainingRequest
@@ -44,7 +50,9 @@ class Recorder:
     plan: dict[str, Any]
     history: list[HistoryPoint] = field(default_factory=list)
     best_dice: float | None = None
-    best_loss: float = float("inf")
+    best_ap: float | None = None
+    objects: ObjectSettings | None = None
+    _best: tuple[float, float] = (-1.0, -float("inf"))
     _weights: dict[str, torch.Tensor] | None = None
     _confusion: Confusion | None = None
     _is_saved: bool = True
@@ -55,17 +63,17 @@ class Recorder:
         seconds: float,
         training_loss: float | None,
         network: UNet,
-        scored: tuple[float, Confusion] | None,
+        scored: Scored | None,
     ) -> bool:
         """Take note of a validation; return whether these are the best weights yet.
 
-        Best is the highest mean Dice, at a tie or where it is undefined the lowest loss; without scores the
-        latest. Weights that are not finite are never kept.
+        Best is the highest mean Dice, of objects the highest AP, at a tie or where it is undefined the lowest loss;
+        without scores the latest. Weights that are not finite are never kept.
         """
         weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
             return False
-        loss, confusion = scored if scored is not None else (None, None)
+        loss, confusion, ap = scored if scored is not None else (None, None, None)
         dice = None if confusion is None else _defined(confusion.mean_dice())
         self.history.append(
             HistoryPoint(
@@ -74,20 +82,16 @@ class Recorder:
                 training_loss=training_loss,
                 validation_loss=loss,
                 mean_dice=dice,
+                object_ap=ap,
             )
         )
         self._is_saved = False  # the history grew, whether or not the weights got better
         if loss is not None:
-            value, best = (
-                (dice if dice is not None else -1.0, -loss),
-                (
-                    self.best_dice if self.best_dice is not None else -1.0,
-                    -self.best_loss,
-                ),
-            )
-            if self._confusion is not None and value <= best:
+            score = dice if ap is None else ap
+            value = (-1.0 if score is None else score, -loss)
+            if self._confusion is not None and value <= self._best:
                 return False
-            self.best_dice, self.best_loss = dice, loss
+            self._best, self.best_dice, self.best_ap = value, dice, ap
         self._weights = weights
         self._confusion = confusion
         return True
@@ -141,7 +145,9 @@ class Recorder:
                 regions=(earlier.validation.regions if earlier else {}) | regions,
                 scores=self._scores(),
                 mean_dice=self.best_dice,
+                object_ap=self.best_ap,
             ),
+            objects=self.objects,
             images=(earlier.images if earlier else {}) | images,
             parents=p.parents,
             versions={
