@@ -246,8 +246,8 @@ class TrainSettings(ComputeSettings):
         "distances",
         title="Objects by",
         description="What is learnt from objects, each with its own number. distances: how far inside an object a "
-        "pixel lies; borders: a class of its own for the border; weights: the foreground, with the pixels between objects "
-        "counting more, as in the U-Net paper.",
+        "pixel lies; borders: a class of its own for the border; weights: the foreground, with the pixels between "
+        "objects counting more, as in the U-Net paper.",
         json_schema_extra=_ADVANCED,
     )
     validation_fraction: float = Field(

@@ -64,12 +64,10 @@ def record_text(record: ModelRecord) -> str:
         + (f", {len(record.parents)} model(s) before it" * bool(record.parents)),
     ]
     lines += [f"  {name}: {value}" for name, value in record.plan.items()]
-    if validation.honest and validation.mean_dice is not None:
-        lines.append(f"validation: mean Dice {validation.mean_dice:.3f}. {validation.method}")
+    lines.append(f"validation: {validation.found}. {validation.method}".rstrip())
+    if validation.honest:
         for value, score in validation.scores.items():
             lines.append(f"  class {value}: Dice {_number(score.dice)}, IoU {_number(score.iou)}")
-    else:
-        lines.append(f"validation: no honest score. {validation.method}".rstrip())
     return "\n".join(lines)
 
 

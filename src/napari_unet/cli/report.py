@@ -83,8 +83,10 @@ class Reporter:
                 self.say(reason if honest else f"Warning: no honest score is possible. {reason}")
             case TrainingStep(step=step, loss=loss):
                 self._loss = f"step {step}, loss {loss:.3f}"
-            case Validation(mean_dice=dice):
+            case Validation(mean_dice=dice, object_ap=ap):
                 self._score = "" if dice != dice else f"validation Dice {dice:.3f}"
+                if ap == ap:
+                    self._score = f"validation AP {ap:.3f}, Dice {dice:.3f}"
             case Progress():
                 self._show(event)
             case Finished(stopped=True, model_path=path):

@@ -64,13 +64,4 @@ def train(
             progress=report,
             stop=stop,
         )
-    print(_result_text(model.record.validation.mean_dice, output))
-
-
-def _result_text(mean_dice: float | None, output: Path) -> str:
-    score = (
-        "no honest score was possible"
-        if mean_dice is None
-        else f"mean Dice {mean_dice:.3f} on held-out pixels"
-    )
-    return f"Saved {output} ({score})."
+    print(f"Saved {output} ({model.record.validation.found}).")

@@ -56,6 +56,16 @@ class ValidationRecord(BaseModel):
     mean_dice: float | None = None
     object_ap: float | None = None
 
+    @property
+    def found(self) -> str:
+        """The score, or why there is none: a part of a sentence, without how it was obtained."""
+        if not self.honest:
+            return "no honest score was possible"
+        if self.mean_dice is None:
+            return "stopped before it was scored"
+        objects = "" if self.object_ap is None else f"AP of objects {self.object_ap:.3f}, "
+        return f"{objects}mean Dice {self.mean_dice:.3f} on held-out pixels"
+
 
 class HistoryPoint(BaseModel):
     """One validation during training; losses and scores ``None`` where undefined."""

@@ -29,7 +29,8 @@ def add_prediction(
     Parameters
     ----------
     data : ndarray of int
-        Class values, or numbers of objects, in the image's label axes; filled in later through :func:`paint_region`, or complete.
+        Class values, or numbers of objects, in the image's label axes; filled in later through
+        :func:`paint_region`, or complete.
     run_record : dict
         Where it came from; kept in ``layer.metadata["napari_unet"]["record"]``.
     """

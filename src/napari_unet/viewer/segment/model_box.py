@@ -59,16 +59,16 @@ def describe(record: ModelRecord) -> str:
             ", ".join(filter(None, [f"Trained on {shown}" if shown else "Trained", record.created[:10]]))
         )
     validation = record.validation
-    if validation.honest and validation.mean_dice is not None:
+    each = ""
+    if validation.honest and record.annotation.kind != "objects":
         names_of = {str(c.value): c.name for c in record.annotation.classes}
         each = ", ".join(
             f"{html.escape(names_of.get(value, value))} {score.dice:.2f}"
             for value, score in validation.scores.items()
             if score.dice is not None
         )
-        lines.append(f"Dice on held-out pixels {validation.mean_dice:.2f}{f' ({each})' if each else ''}")
-    else:
-        lines.append("No honest score is known")
+    found = validation.found
+    lines.append(f"{found[0].upper()}{found[1:]}{f' ({each})' if each else ''}")
     if validation.method:
         lines.append(f"<i>{html.escape(validation.method)}</i>")
     return "<br>".join(lines)

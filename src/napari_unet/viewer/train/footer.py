@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -178,4 +179,6 @@ def result_text(report: RunReport) -> tuple[str, bool]:
     how = "Stopped." if report.stopped else "Finished."
     best = report.best if report.regions is not None and report.regions.honest else None
     score = f" Validation Dice {best.mean_dice:.2f}." if best is not None else ""
+    if best is not None and math.isfinite(best.object_ap):
+        score = f" Validation AP of objects {best.object_ap:.2f}, Dice {best.mean_dice:.2f}."
     return f"{how}{score} {saved}", False

@@ -62,6 +62,8 @@ class ScoreTable(QTableWidget):
         ious = [iou for _, _, iou in rows if math.isfinite(iou)]
         if len(rows) > 1:
             rows.append(("mean", validation.mean_dice, sum(ious) / len(ious) if ious else math.nan))
+        if math.isfinite(validation.object_ap):
+            rows.append(("objects, AP", validation.object_ap, math.nan))
         self.setRowCount(len(rows))
         for row, (name, dice, iou) in enumerate(rows):
             self.setItem(row, 0, QTableWidgetItem(name))
