@@ -7,6 +7,7 @@ folds a field away in the dock; ``{"none": ...}`` says what ``None`` is called w
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -115,6 +116,27 @@ class ObjectSettings(Settings):
     edge_objects: bool = Field(
         True, title="Objects at the edge", description="Keep objects that the edge of the image cuts."
     )
+
+
+def _auto(name: str) -> Any:
+    """The field of :class:`ObjectSettings` of this name, with ``None`` as default."""
+    info = ObjectSettings.model_fields[name]
+    bounds = {type(bound).__name__.lower(): astuple(bound)[0] for bound in info.metadata}
+    return Field(None, title=info.title, description=info.description, json_schema_extra=_ADVANCED, **bounds)
+
+
+class ObjectChoice(Settings):
+    """What to find objects by instead of what the model says; ``None`` leaves it to the model."""
+
+    foreground: float | None = _auto("foreground")
+    splitting: float | None = _auto("splitting")
+    min_size: int | None = _auto("min_size")
+    fill_holes: bool | None = _auto("fill_holes")
+    edge_objects: bool | None = _auto("edge_objects")
+
+    def over(self, settings: ObjectSettings | None) -> ObjectSettings:
+        """The model's settings, or the defaults, with what was chosen."""
+        return (settings or ObjectSettings()).model_copy(update=self.model_dump(exclude_none=True))
 
 
 class ComputeSettings(Settings):
@@ -293,8 +315,8 @@ class PredictSettings(ComputeSettings):
     probabilities: bool = Field(
         False, title="Probabilities", description="Also return the probability of every class."
     )
-    objects: ObjectSettings | None = Field(
-        None,
+    objects: ObjectChoice = Field(
+        default_factory=ObjectChoice,
         title="Objects",
         description="How objects are found. auto: as suited the model's held-out regions best.",
         json_schema_extra=_ADVANCED,

@@ -37,7 +37,7 @@ from napari_unet.models.files import Model, load_model
 from napari_unet.models.record import ModelRecord
 from napari_unet.nets.outputs import class_indices, class_probabilities, object_maps
 from napari_unet.requests import PredictionRequest
-from napari_unet.settings import ObjectSettings, Outputs, PredictSettings
+from napari_unet.settings import Outputs, PredictSettings
 
 _PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -224,7 +224,7 @@ def _run(
     n = record.network.ndim
     to_labels = _ToLabels(class_values(record), record.network.outputs, settings.probabilities)
     is_object = record.annotation.kind == "objects"
-    decoding = settings.objects or record.objects or ObjectSettings()
+    decoding = settings.objects.over(record.objects)
     total = sum(prod(b - a for a, b in box) for box in boxes)
     done = 0
     start = perf_counter()

@@ -219,6 +219,9 @@ def _field_widget(path: str, info: FieldInfo) -> ValueWidget:
         choices: list[tuple[str, Any]] = [(none_text, None)] if none_text is not None else []
         choices += [(str(c), c) for c in get_args(types[0])]
         return ComboBox(name=path, choices=choices, nullable=False)
+    if types[0] is bool and none_text is not None:
+        answers: list[tuple[str, Any]] = [(none_text, None), ("yes", True), ("no", False)]
+        return ComboBox(name=path, choices=answers, nullable=False)
     if types[0] is bool:
         box = CheckBox(name=path)
         box.text = ""  # the name would be shown instead of an empty text given above

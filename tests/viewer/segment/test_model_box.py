@@ -23,7 +23,7 @@ def test_a_model_says_what_it_knows():
     assert "vessel &amp; co" in text  # names come from a file and are not markup
     assert "2D, 1 channel" in text
     assert "Trained on eye &lt;1&gt;, eye 2 and 1 more, 2026-01-02" in text
-    assert "held-out pixels 0.75 (background 0.90, vessel &amp; co 0.60)" in text
+    assert "Mean Dice 0.750 on held-out pixels (background 0.90, vessel &amp; co 0.60)" in text
     assert "2 of 8 images held out." in text
 
 
@@ -33,6 +33,12 @@ def test_without_an_honest_score_none_is_shown():
     assert "0.99" not in text
     assert "No honest score" in text
     assert reason in text
+    stopped = ValidationRecord(honest=True, method="2 of 8 images held out.")
+    assert "Stopped before it was scored" in describe(model_record(validation=stopped))
+    found = ValidationRecord(honest=True, mean_dice=0.9, object_ap=0.7)
+    assert "AP of objects 0.700, mean Dice 0.900 on held-out pixels" in describe(
+        model_record(validation=found)
+    )
     assert "3 channels" in describe(model_record(network=network(n_channels=3)))
 
 
