@@ -19,7 +19,7 @@ from napari_unet.scores.comparison import (
 )
 from napari_unet.scores.evaluation import Evaluation
 from napari_unet.scores.objects import ObjectComparison, score_objects
-from napari_unet.scores.reading import is_volume, number_components, whole_numbers
+from napari_unet.scores.reading import whole_numbers
 
 PathOrPaths = Path | str | Sequence[Path | str]
 
@@ -152,10 +152,7 @@ def _objects(
         raise InputError(
             "Scribbles do not show where objects end.", "Score objects against masks or labelled objects."
         )
-    volume = is_volume(labels) if volume is None else volume
-    if components:
-        prediction, labels = (number_components(array, volume=volume) for array in (prediction, labels))
-    return score_objects(prediction, labels, volume=volume)
+    return score_objects(prediction, labels, volume=volume, components=components)
 
 
 def _kind(labels: Sequence[ArrayLike], wanted: AnnotationKind | None) -> tuple[AnnotationKind, str]:

@@ -17,7 +17,7 @@ from napari_unet.scores.confusion import mean_defined
 from napari_unet.scores.findings import Found, find
 from napari_unet.scores.matching import Matching, Overlap, OverlapCounts, match
 from napari_unet.scores.matching import overlap as overlap_of
-from napari_unet.scores.reading import image_positions, is_volume, whole_numbers
+from napari_unet.scores.reading import image_positions, is_volume, number_components, whole_numbers
 
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 """0.50, 0.55 ... 0.95: each the very number that a decimal fraction like 0.6 is, so that an IoU of 3/5 reaches it."""
@@ -191,11 +191,14 @@ class ObjectComparison:
     ----------
     volume : bool
         Whether the last three axes were scored as one volume; else each slice is an image of its own.
+    components : bool
+        Whether the objects are connected pieces, numbered by :func:`napari_unet.scores.reading.number_components`.
     images : dict of Position to ObjectScores
         Of every slice or volume by its position along the leading axes; a 2D image or a single volume is at ``()``.
     """
 
     volume: bool
+    components: bool
     images: dict[Position, ObjectScores]
 
     @cached_property
@@ -210,7 +213,7 @@ def score_image(prediction: ArrayLike, labels: ArrayLike) -> ObjectScores:
 
 
 def score_objects(
-    prediction: ArrayLike, labels: ArrayLike, *, volume: bool | None = None
+    prediction: ArrayLike, labels: ArrayLike, *, volume: bool | None = None, components: bool = False
 ) -> ObjectComparison:
     """Score the objects of an image, a stack or several volumes.
 
@@ -222,6 +225,8 @@ def score_objects(
     volume : bool, optional
         Whether the objects of the last three axes go through the slices, so that these are one volume; else every
         slice is an image. By default found by :func:`napari_unet.scores.reading.is_volume`. Of no meaning in 2D.
+    components : bool
+        Whether each connected piece of equal value, in both, is an object.
 
     Raises
     ------
@@ -230,11 +235,11 @@ def score_objects(
     InputError
         If either is no label image.
     """
-    return finish(score_object_steps(prediction, labels, volume=volume))
+    return finish(score_object_steps(prediction, labels, volume=volume, components=components))
 
 
 def score_object_steps(
-    prediction: ArrayLike, labels: ArrayLike, *, volume: bool | None = None
+    prediction: ArrayLike, labels: ArrayLike, *, volume: bool | None = None, components: bool = False
 ) -> Generator[float, None, ObjectComparison]:
     """Do as :func:`score_objects` does, in short steps.
 
@@ -247,6 +252,9 @@ def score_object_steps(
     check_comparable(prediction, labels)
     shape = tuple(int(n) for n in labels.shape)
     volume = len(shape) > 2 and (is_volume(labels) if volume is None else volume)
+    if components:
+        yield 0.0
+        prediction, labels = (number_components(array, volume=volume) for array in (prediction, labels))
     n_leading = len(image_positions(shape, volume=volume))
     boxes = list(block_boxes(shape))
     images: dict[Position, ObjectScores] = {}
@@ -259,4 +267,4 @@ def score_object_steps(
             done += 1
             yield done / len(boxes)
         images[position] = ObjectScores.of(counts.overlap(len(shape) - n_leading))
-    return ObjectComparison(volume, images)
+    return ObjectComparison(volume, components, images)

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.labels import default_annotation
 from napari_unet.viewer.layers import set_annotation
+from napari_unet.viewer.score.results import SLICES
 from score_support import LABELS, PREDICTION, WAIT, compare, headers, rows
 
 
@@ -27,7 +28,7 @@ def test_compares_with_one_click(open_dock, qtbot):
     ]
     assert it.dock.tables.headline.text() == "Mean Dice 0.522, IoU 0.361"
     assert rows(it.dock.tables.matrix)[0] == ["background", "50.0%", "50.0%", "0.0%"]
-    assert not it.dock.tables.tabs.isTabEnabled(1)
+    assert not it.dock.tables.tabs.isTabEnabled(SLICES)
 
 
 def test_unlabelled_pixels_are_ignored_and_an_absent_class_is_undefined(open_dock, qtbot):
@@ -54,7 +55,7 @@ def test_stack_per_slice_and_the_viewer_follows(open_dock, qtbot):
     stack = np.stack([LABELS, LABELS, LABELS])
     it = open_dock(stack, np.stack([LABELS, PREDICTION, LABELS]), scale=(2, 1, 1))
     compare(it.dock, qtbot)
-    assert it.dock.tables.tabs.isTabEnabled(1)
+    assert it.dock.tables.tabs.isTabEnabled(SLICES)
     assert headers(it.dock.tables.slices) == ["Slice", "mean", "background", "class 1", "class 2"]
     assert rows(it.dock.tables.slices)[1] == ["1", "0.522", "0.400", "0.500", "0.667"]
     it.dock.tables.measure.setCurrentIndex(1)

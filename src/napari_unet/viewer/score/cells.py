@@ -128,6 +128,11 @@ class CellTable(QTableView):
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self._fit()
 
+    def full_height(self) -> int:
+        """Height at which all rows are seen, in pixels; a few rows' at most."""
+        rows = min(5, self.model().rowCount()) * self.verticalHeader().defaultSectionSize()
+        return int(self.horizontalHeader().sizeHint().height() + rows + 2 * self.frameWidth())
+
     def resizeEvent(self, event: Any) -> None:
         """Keep the table as wide as its place."""
         super().resizeEvent(event)

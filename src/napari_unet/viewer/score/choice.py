@@ -18,6 +18,7 @@ from napari_unet.viewer.layer_box import LayerBox
 from napari_unet.viewer.layers import METADATA, annotation_of
 from napari_unet.viewer.score.background import Background, Steps
 from napari_unet.viewer.score.error_layer import PLACEMENT, is_error_layer
+from napari_unet.viewer.score.object_options import ObjectOptions
 from napari_unet.viewer.style import set_tone
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 KIND_TIPS: dict[AnnotationKind, str] = {
     "scribbles": "0 is unlabelled and counts nowhere; every other value is a class.",
     "masks": "Every pixel counts; 0 is the background class.",
-    "objects": "Every value is one object; only foreground against background is scored.",
+    "objects": "Every value above 0 is one object; objects are matched, and the foreground is scored.",
 }
 
 
@@ -66,6 +67,7 @@ class LayerChoice(QWidget):
         form.addRow("Prediction", self.prediction_box)
         form.addRow("Labels", self.labels_box)
         form.addRow("Labels are", self.kind_box)
+        self.options = ObjectOptions(form, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
@@ -218,6 +220,7 @@ class LayerChoice(QWidget):
     def _say(self) -> None:
         problem, advice = self.problem(), self.advice()
         self.kind_box.setEnabled(self.labels is not None)
+        self.options.suit(self.kind, 0 if self.labels is None else self.labels.ndim)
         if problem:
             self.note.setText(problem)
         elif self.is_guessing:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-import numpy as np
+from napari.layers import Labels
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -20,16 +19,24 @@ from qtpy.QtWidgets import (
 
 from napari_unet.errors import UNetError
 from napari_unet.images.storage import write_atomically
-from napari_unet.scores import Comparison, compare_steps
-from napari_unet.scores.errors import error_steps
-from napari_unet.scores.report import to_csv
+from napari_unet.scores.errors import error_steps, object_error_steps
 from napari_unet.viewer import remembered
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layers import annotation_of
-from napari_unet.viewer.score.background import Background
+from napari_unet.viewer.score.background import Background, Steps
 from napari_unet.viewer.score.changes import ChangeWatch
 from napari_unet.viewer.score.choice import LayerChoice, pixels
-from napari_unet.viewer.score.error_layer import add_error_layer, legend
+from napari_unet.viewer.score.counting import Counted, counting_steps
+from napari_unet.viewer.score.error_layer import (
+    OF_OBJECTS,
+    ONE_CLASS,
+    RIGHT_AND_WRONG,
+    add_error_layer,
+    add_object_layers,
+    legend,
+)
+from napari_unet.viewer.score.export import ask_path, objects_csv, scores_csv
+from napari_unet.viewer.score.places import centre_on, show_slice
 from napari_unet.viewer.score.results import Result, ScoreTables, row
 from napari_unet.viewer.score.tables import ClassLooks
 from napari_unet.viewer.style import Tone, set_tone
@@ -38,10 +45,11 @@ if TYPE_CHECKING:
     import napari
 
 EVERY_CLASS = "all classes"
+OBJECTS = "objects"
 
 
 class ScoresDock(Dock):
-    """Dice and IoU of any two Labels layers, per class and slice, with their confusion matrix.
+    """Scores of any two Labels layers: per class and slice, object by object, with their confusion matrix.
 
     Parameters
     ----------
@@ -88,7 +96,11 @@ class ScoresDock(Dock):
         )
         self.csv_button = QPushButton("Export CSV…")
         self.csv_button.setToolTip("Save all scores, per class and per slice, as a table.")
-        for button in (self.error_button, self.csv_button):
+        self.objects_button = QPushButton("Export objects…")
+        self.objects_button.setToolTip(
+            "Save the table of objects: numbers, what became of each, IoU, size and place."
+        )
+        for button in (self.error_button, self.csv_button, self.objects_button):
             button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
         self.legend = QLabel()
@@ -98,7 +110,7 @@ class ScoresDock(Dock):
         actions.setContentsMargins(0, 0, 0, 0)
         actions.addLayout(row(QLabel("Errors of"), self.error_class))
         actions.addWidget(self.legend)
-        actions.addLayout(row(self.error_button, self.csv_button))
+        actions.addLayout(row(self.error_button, self.csv_button, self.objects_button))
 
         layout = QVBoxLayout(self)
         layout.addWidget(self.choice)
@@ -111,11 +123,14 @@ class ScoresDock(Dock):
 
     def _connect(self) -> None:
         self.choice.changed.connect(self._update)
+        self.choice.options.changed.connect(self._update)
         self.compare_button.clicked.connect(self._compare_or_stop)
         self.tables.slice_chosen.connect(self._go_to_slice)
+        self.tables.object_chosen.connect(self._go_to_object)
         self.error_class.currentIndexChanged.connect(self._show_legend)
         self.error_button.clicked.connect(self.add_errors)
         self.csv_button.clicked.connect(self.export_csv)
+        self.objects_button.clicked.connect(self.export_objects)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         me = ref(self)  # a signal that held the dock would keep it alive after napari let go of it
         self.destroyed.connect(lambda: _release(me))
@@ -139,14 +154,18 @@ class ScoresDock(Dock):
         layers, names = (ref(prediction), ref(labels)), (prediction.name, labels.name)
         self._watch.watch([prediction, labels])
 
-        def done(answer: Comparison | UNetError) -> None:
-            if isinstance(answer, Comparison):
-                looks = ClassLooks.of(kind, annotations, answer.values)
+        def done(answer: Counted | UNetError) -> None:
+            if isinstance(answer, Counted):
+                looks = ClassLooks.of(kind, annotations, answer.comparison.values)
                 self.result = Result(answer, layers, names, looks)
                 self._show_result()
             self._ended(answer)
 
-        steps = compare_steps(pixels(prediction), pixels(labels), kind, values=declared)
+        options = self.choice.options
+        steps = counting_steps(
+            pixels(prediction), pixels(labels), kind, declared,
+            objects=options.scores_objects, components=options.components, volume=options.volume,
+        )  # fmt: skip
         self._say("")
         self._run.start(steps, done, self._show_progress)
         self._update()
@@ -169,33 +188,42 @@ class ScoresDock(Dock):
             "class": value,
         }
 
-        def done(answer: np.ndarray[Any, Any] | UNetError) -> None:
-            if not isinstance(answer, UNetError):
+        def done(answer: Any) -> None:
+            if isinstance(answer, dict) and result.objects is not None:
+                if not add_object_layers(self.viewer, prediction, answer, result.objects, record):
+                    self._ended("Every object is matched: there are no errors to show.")
+                    return
+            elif not isinstance(answer, UNetError):
                 add_error_layer(self.viewer, prediction, answer, name, record)
             self._ended(answer)
 
-        steps = error_steps(pixels(prediction), pixels(labels), comparison.kind, comparison.values, value)
+        arrays = pixels(prediction), pixels(labels)
+        if value == OBJECTS and result.objects is not None:
+            steps: Steps = object_error_steps(*arrays, result.objects)
+        else:
+            steps = error_steps(*arrays, comparison.kind, comparison.values, value)
+        self._say("")
         self._run.start(steps, done, self._show_progress)
         self._update()
 
     def export_csv(self) -> None:
         """Ask where to, and save all scores."""
-        if self.result is None:
-            return
-        folder = (remembered.load("scores") or {}).get("folder", "")
-        name = "".join(c if c.isalnum() or c in " -_." else "_" for c in self.result.names[0])
-        wanted, _ = QFileDialog.getSaveFileName(
-            self, "Export scores", str(Path(str(folder)) / f"{name} scores.csv"), "Table (*.csv)"
-        )
-        if wanted:
-            path = Path(wanted)
-            self.save_csv(path if path.suffix else path.with_suffix(".csv"))
+        if self.result is not None:
+            self._save(ask_path(self, self.result.names[0], "scores"), scores_csv(self.result))
+
+    def export_objects(self) -> None:
+        """Ask where to, and save the table of objects."""
+        if self.result is not None:
+            self._save(ask_path(self, self.result.names[0], "objects"), objects_csv(self.result))
 
     def save_csv(self, path: Path) -> None:
         """Save all scores to a file."""
-        if self.result is None:
+        if self.result is not None:
+            self._save(path, scores_csv(self.result))
+
+    def _save(self, path: Path | None, text: str) -> None:
+        if path is None:
             return
-        text = to_csv({self.result.names[0]: self.result.comparison}, names=self.result.looks.names)
         try:
             write_atomically(path, lambda file: file.write(text.encode()))
         except UNetError as error:
@@ -229,7 +257,7 @@ class ScoresDock(Dock):
         self.progress.setVisible(busy)
         if not busy:
             self.progress.setValue(0)
-        for widget in (self.error_class, self.error_button, self.csv_button):
+        for widget in (self.error_class, self.error_button, self.csv_button, self.objects_button):
             widget.setEnabled(self.result is not None and not busy)
 
     def _show_progress(self, fraction: float) -> None:
@@ -243,6 +271,9 @@ class ScoresDock(Dock):
         if result is None:
             return
         self.tables.show_result(result)
+        self.objects_button.setVisible(result.objects is not None)
+        if result.objects is not None:
+            self.error_class.addItem("objects", OBJECTS)
         comparison, looks = result.comparison, result.looks
         foreground = [value for value in comparison.values if value > 0]
         if comparison.kind == "objects":
@@ -251,20 +282,26 @@ class ScoresDock(Dock):
         self.error_class.addItem(EVERY_CLASS, None)
         for value in comparison.values:
             self.error_class.addItem(looks.names[value], value)
-        if len(foreground) == 1:
+        if len(foreground) == 1 and result.objects is None:
             self.error_class.setCurrentIndex(self.error_class.findData(foreground[0]))
 
     def _show_legend(self) -> None:
-        self.legend.setText(legend(one_class=self.error_class.currentData() is not None))
+        value = self.error_class.currentData()
+        meanings = OF_OBJECTS if value == OBJECTS else RIGHT_AND_WRONG if value is None else ONE_CLASS
+        self.legend.setText(legend(meanings))
+        self.error_button.setText("Add error layers" if value == OBJECTS else "Add error layer")
+
+    def _compared_layer(self) -> Labels | None:
+        layer = self.result.layers[0]() if self.result is not None else None
+        return layer if layer is not None and layer in self.viewer.layers else None
 
     def _go_to_slice(self, position: tuple[int, ...]) -> None:
-        layer = self.result.layers[0]() if self.result is not None else None
-        if layer is None or layer not in self.viewer.layers:
-            return
-        point = layer.data_to_world((*position, 0, 0))
-        first = self.viewer.dims.ndim - layer.ndim
-        for axis, value in enumerate(point[: len(position)], start=first):
-            self.viewer.dims.set_point(axis, value)
+        if (layer := self._compared_layer()) is not None:
+            show_slice(self.viewer, layer, position)
+
+    def _go_to_object(self, point: tuple[float, ...]) -> None:
+        if (layer := self._compared_layer()) is not None:
+            centre_on(self.viewer, layer, point)
 
     def _say(self, text: str, tone: Tone = "plain") -> None:
         self.note.setText(text)

@@ -9,9 +9,19 @@ from napari.layers import Labels
 from qtpy.QtCore import QModelIndex, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
-from napari_unet.scores import Comparison
+from napari_unet.scores import Comparison, ObjectComparison
 from napari_unet.viewer.score.cells import CellTable
+from napari_unet.viewer.score.counting import Counted
+from napari_unet.viewer.score.object_panel import (
+    ObjectPanel,
+    measure_table,
+    object_headline,
+    object_slice_table,
+)
 from napari_unet.viewer.score.tables import ClassLooks, class_table, headline, matrix_table, slice_table
+
+OVER_ALL, OBJECTS, SLICES, CONFUSION = range(4)
+"""Tabs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,28 +30,43 @@ class Result:
 
     Attributes
     ----------
+    counted : Counted
+        Pixels and objects.
     layers : tuple of weak references
         Prediction and labels; a deleted layer is not kept in memory for its scores.
     names : tuple of str
         What the two were called.
     """
 
-    comparison: Comparison
+    counted: Counted
     layers: tuple[ref[Labels], ref[Labels]]
     names: tuple[str, str]
     looks: ClassLooks
 
+    @property
+    def comparison(self) -> Comparison:
+        """Pixels."""
+        return self.counted.comparison
+
+    @property
+    def objects(self) -> ObjectComparison | None:
+        """Objects, None where values are classes."""
+        return self.counted.objects
+
 
 class ScoreTables(QWidget):
-    """Shows a result: over all slices, per slice, and as a confusion matrix.
+    """Shows a result: over all slices, object by object, per slice, and as a confusion matrix.
 
     Signals
     -------
     slice_chosen(tuple of int)
         A slice the user wants to see, as its position along the leading axes.
+    object_chosen(tuple of float)
+        A point the user wants to see, in pixels along all axes.
     """
 
     slice_chosen = Signal(object)
+    object_chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,7 +76,9 @@ class ScoreTables(QWidget):
         font = self.headline.font()
         font.setBold(True)
         self.headline.setFont(font)
+        self.measures = CellTable("Scores of objects")
         self.classes = CellTable("Scores per class")
+        self.objects = ObjectPanel()
         self.slices = CellTable("Scores per slice")
         self.matrix = CellTable("Confusion matrix", even=True)
         self.measure = QComboBox()
@@ -64,7 +91,13 @@ class ScoreTables(QWidget):
         column.addLayout(row(QLabel("Score"), self.measure))
         column.addWidget(self.slices)
         self.tabs = QTabWidget()
-        self.tabs.addTab(self.classes, "Over all")
+        over_all = QWidget()
+        column = QVBoxLayout(over_all)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.measures, stretch=1)
+        column.addWidget(self.classes, stretch=1)
+        self.tabs.addTab(over_all, "Over all")
+        self.tabs.addTab(self.objects, "Objects")
         self.tabs.addTab(per_slice, "Per slice")
         confusion = QWidget()
         column = QVBoxLayout(confusion)
@@ -74,7 +107,7 @@ class ScoreTables(QWidget):
         column.addWidget(caption)
         column.addWidget(self.matrix)
         self.tabs.addTab(confusion, "Confusion")
-        self.tabs.setTabToolTip(2, "Where the pixels of every labelled class went.")
+        self.tabs.setTabToolTip(CONFUSION, "Where the pixels of every labelled class went.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.headline)
@@ -82,27 +115,51 @@ class ScoreTables(QWidget):
         self.measure.currentIndexChanged.connect(self._show_slices)
         self.slices.activated.connect(self._choose_slice)
         self.slices.clicked.connect(self._choose_slice)
+        self.objects.object_chosen.connect(self.object_chosen)
 
     def show_result(self, result: Result) -> None:
         """Fill all tables."""
         self._result = result
-        comparison, looks = result.comparison, result.looks
-        self.headline.setText(headline(comparison))
+        comparison, looks, objects = result.comparison, result.looks, result.objects
+        self.headline.setText(
+            headline(comparison) if objects is None else object_headline(objects, comparison)
+        )
         self.headline.setToolTip(f"{result.names[0]} against {result.names[1]} ({comparison.kind})")
         self.classes.show_cells(class_table(comparison, looks))
         self.matrix.show_cells(matrix_table(comparison, looks))
-        self.tabs.setTabEnabled(1, len(comparison.slices) > 1)
-        self.tabs.setTabToolTip(1, "" if len(comparison.slices) > 1 else "There is only one slice.")
+        self.measures.setVisible(objects is not None)
+        self.classes.setMaximumHeight(16777215 if objects is None else self.classes.full_height())
+        self.tabs.setTabVisible(OBJECTS, objects is not None)
+        if objects is not None:
+            self.measures.show_cells(measure_table(objects.summary))
+            self.objects.show_rows(result.counted.rows)
+        self.tabs.setTabEnabled(SLICES, len(comparison.slices) > 1)
+        self.tabs.setTabToolTip(SLICES, "" if len(comparison.slices) > 1 else "There is only one slice.")
+        self._offer_objects_per_slice(objects is not None and len(objects.images) > 1)
         self._show_slices()
 
+    def _offer_objects_per_slice(self, offered: bool) -> None:
+        index = self.measure.findData("objects")
+        if offered and index < 0:
+            self.measure.insertItem(0, "objects", "objects")
+            self.measure.setCurrentIndex(0)
+        elif not offered and index >= 0:
+            self.measure.removeItem(index)
+
     def _show_slices(self) -> None:
-        if self._result is not None:
-            measure = self.measure.currentData()
-            self.slices.show_cells(slice_table(self._result.comparison, self._result.looks, measure))
+        result, measure = self._result, self.measure.currentData()
+        if result is None:
+            return
+        if measure == "objects" and result.objects is not None:
+            self.slices.show_cells(object_slice_table(result.objects))
+        else:
+            self.slices.show_cells(slice_table(result.comparison, result.looks, measure))
 
     def _choose_slice(self, index: QModelIndex) -> None:
         if self._result is not None:
-            self.slice_chosen.emit(list(self._result.comparison.slices)[index.row()])
+            objects = self._result.objects if self.measure.currentData() == "objects" else None
+            positions = self._result.comparison.slices if objects is None else objects.images
+            self.slice_chosen.emit(list(positions)[index.row()])
 
 
 def row(*widgets: QWidget) -> QHBoxLayout:
