@@ -1,0 +1,395 @@
+"""The same object, the same number: through the slices of a stack, and from frame to frame of a time series.
+
+Both are linked through overlap alone, in the spirit of Cellpose's stitching (Stringer et al. 2021, Nat Methods
+18:100): which object lies where another one was a slice, or a frame, before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.errors import InputError, ShapeMismatchError
+from napari_unet.images.image import ArrayLike
+from napari_unet.objects.overlap import (
+    NumberedObjects,
+    SharedPixels,
+    best_partner,
+    mutual_best,
+    number_objects,
+    shared_pixels,
+)
+
+LARGEST_ID = 2**31 - 1
+"""Results are int32."""
+
+SLICE_OVERLAP = 0.6
+"""Of the smaller of two objects in neighbouring slices, the fraction that the other one covers."""
+
+FRAME_OVERLAP = 0.25
+"""The same for frames: a disc may move by 0.63 of its diameter. Reasoned, not measured: no annotated series is here."""
+
+
+class SliceLinker:
+    """Links the objects of slices into objects of the stack, a slice at a time.
+
+    Two objects are linked if each is the other's best partner in the other slice by IoU, and the smaller is covered by
+    ``least_overlap``: IoU alone would cut off the caps of round objects, which are much smaller than the slice below.
+    What found no partner is compared with what found none in the slice before the last (``max_gap=1``), and so on.
+    A piece in a single slice of which more than half lies in the same object in the slice before and in the slice after
+    joins that object.
+
+    Parameters
+    ----------
+    least_overlap : float
+        Above 0 and at most 1.
+    max_gap : int
+        Slices in which an object may have been missed; 0 bridges none.
+    least_slices : int
+        Objects found in fewer slices are left out, but never more than the stack has.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of bounds.
+
+    Notes
+    -----
+    The defaults are the result of ``docs/decisions/0005-linking.md``.
+
+    Examples
+    --------
+    >>> linker = SliceLinker()
+    >>> given = [linker.add(plane) for plane in [[[7, 7, 0]], [[2, 2, 5]], [[0, 9, 9]]]]
+    >>> linker.finish()[np.array(given)].tolist()
+    [[[1, 1, 0]], [[1, 1, 0]], [[0, 1, 1]]]
+    """
+
+    def __init__(
+        self, *, least_overlap: float = SLICE_OVERLAP, max_gap: int = 1, least_slices: int = 2
+    ) -> None:
+        _check_overlap(least_overlap)
+        if max_gap < 0 or least_slices < 1:
+            raise InputError(
+                f"A gap of {max_gap} and a least number of {least_slices} slices make no sense.",
+                "A gap is 0 or more slices, an object goes through at least 1.",
+            )
+        self._least_overlap, self._max_gap, self._least_slices = least_overlap, max_gap, least_slices
+        self._recent: list[_Slice] = []  # the last one last
+        self._links: list[NDArray[np.int64]] = []  # the id of every object that continued another one
+        self._joined: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._n_ids = 0
+        self._n_slices = 0
+
+    def add(self, plane: Any) -> NDArray[np.int32]:
+        """Take the next slice.
+
+        Parameters
+        ----------
+        plane : array of int or bool, shape (Y, X)
+            Its objects; ids need to tell apart objects of this slice only.
+
+        Returns
+        -------
+        ndarray of int32, shape (Y, X)
+            Ids that are unique in the stack and provisional: what :meth:`finish` returns turns them into the final
+            ones.
+
+        Raises
+        ------
+        ShapeMismatchError
+            If it differs in shape from the slices before.
+        InputError
+            If it holds no whole numbers.
+        """
+        objects = number_objects(plane)
+        if self._recent:
+            _check_shape(objects, self._recent[-1].objects, "slice")
+        given = np.zeros(len(objects) + 1, np.int64)
+        neighbours = shared_pixels(self._recent[-1].objects, objects) if self._recent else None
+        for back, earlier in enumerate(reversed(self._recent)):
+            pairs = neighbours if back == 0 else shared_pixels(earlier.objects, objects)
+            if pairs is not None:
+                self._link(earlier, pairs, given)
+        self._links.append(given[given > 0])
+        new = np.flatnonzero(given[1:] == 0) + 1
+        given[new] = self._new_ids(len(new))
+        latest = _Slice(
+            objects, given, np.zeros(len(objects) + 1, bool), np.zeros(len(objects) + 1, np.int64)
+        )
+        if neighbours is not None:
+            self._join_pieces(self._recent[-1], neighbours, latest)
+            _note_containers(self._recent[-1], neighbours, latest, new)
+        self._recent = [*self._recent, latest][-(self._max_gap + 1) :]
+        self._n_slices += 1
+        return given.astype(np.int32)[objects.numbers]
+
+    def finish(self) -> NDArray[np.int32]:
+        """Return the final id of each provisional one: 1..n without gaps, 0 for what is left out.
+
+        Returns
+        -------
+        ndarray of int32, shape (number of provisional ids + 1,)
+            ``finish()[plane]`` for each plane that :meth:`add` returned.
+        """
+        length = np.ones(self._n_ids + 1, np.int64)
+        if self._links:
+            length += np.bincount(np.concatenate(self._links), minlength=self._n_ids + 1)
+        target = np.arange(self._n_ids + 1)
+        for pieces, wholes in self._joined:
+            target[pieces] = wholes
+        kept = (target == np.arange(len(target))) & (length >= min(self._least_slices, self._n_slices))
+        kept[0] = False
+        final = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+        return np.asarray(final[target])
+
+    def _link(self, earlier: _Slice, pairs: SharedPixels, given: NDArray[np.int64]) -> None:
+        free = (
+            (pairs.containment >= self._least_overlap)
+            & ~earlier.continued[pairs.first]
+            & (given[pairs.second] == 0)
+        )
+        pairs = pairs.where(free)
+        linked = mutual_best(pairs, (pairs.iou, pairs.pixels), len(earlier.objects), len(given) - 1)
+        first, second = pairs.first[linked], pairs.second[linked]
+        given[second] = earlier.ids[first]
+        earlier.continued[first] = True
+
+    def _new_ids(self, n: int) -> NDArray[np.int64]:
+        _check_ids(self._n_ids + n)
+        ids = np.arange(self._n_ids + 1, self._n_ids + n + 1)
+        self._n_ids += n
+        return ids
+
+    def _join_pieces(self, middle: _Slice, pairs: SharedPixels, latest: _Slice) -> None:
+        """Pieces of the slice in the middle that lie in one object on both sides."""
+        inside = (
+            (2 * pairs.pixels > middle.objects.sizes[pairs.first])
+            & ~middle.continued[pairs.first]
+            & (middle.containers[pairs.first] == latest.ids[pairs.second])
+        )
+        if inside.any():
+            pieces, wholes = middle.ids[pairs.first[inside]], latest.ids[pairs.second[inside]]
+            self._joined.append((pieces, wholes))
+            middle.continued[pairs.first[inside]] = True  # so that no other one is linked to it across a gap
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """A slice among the latest ones; arrays by number of the object, background first.
+
+    Attributes
+    ----------
+    ids : ndarray of int64
+        Provisional ids.
+    continued : ndarray of bool
+        Whether a later slice has a partner.
+    containers : ndarray of int64
+        For objects without a partner before: the id in the slice before in which half of it lies, else 0.
+    """
+
+    objects: NumberedObjects
+    ids: NDArray[np.int64]
+    continued: NDArray[np.bool_]
+    containers: NDArray[np.int64]
+
+
+def _note_containers(before: _Slice, pairs: SharedPixels, latest: _Slice, new: NDArray[np.intp]) -> None:
+    is_new = np.zeros(len(latest.ids), bool)
+    is_new[new] = True
+    inside = is_new[pairs.second] & (2 * pairs.pixels > latest.objects.sizes[pairs.second])
+    latest.containers[pairs.second[inside]] = before.ids[pairs.first[inside]]
+
+
+def link_slices(
+    stack: ArrayLike,
+    *,
+    least_overlap: float = SLICE_OVERLAP,
+    max_gap: int = 1,
+    least_slices: int = 2,
+    out: NDArray[np.int32] | None = None,
+) -> NDArray[np.int32]:
+    """Link the objects of every slice into objects of the stack.
+
+    Parameters
+    ----------
+    stack : array of int or bool, shape (Z, Y, X)
+        Objects found slice by slice; read plane by plane.
+    least_overlap, max_gap, least_slices
+        As for :class:`SliceLinker`.
+    out : ndarray of int32, shape (Z, Y, X), optional
+        Where to write the result, a memory-mapped file for example; may be ``stack`` itself.
+
+    Returns
+    -------
+    ndarray of int32, shape (Z, Y, X)
+        Objects numbered 1..n by their first slice, 0 background.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If it is no stack.
+    InputError
+        If it holds no whole numbers, or a setting is out of bounds.
+    """
+    shape = tuple(int(n) for n in stack.shape)
+    if len(shape) != 3:
+        raise ShapeMismatchError(
+            f"Slices are linked in a stack with the axes ZYX; this has the shape {shape}.",
+            "Link the stacks of a time series one by one.",
+        )
+    linker = SliceLinker(least_overlap=least_overlap, max_gap=max_gap, least_slices=least_slices)
+    result = _result(shape, out)
+    for z in range(shape[0]):
+        result[z] = linker.add(stack[z])
+    final = linker.finish()
+    for z in range(shape[0]):
+        result[z] = final[result[z]]
+    return result
+
+
+class FrameLinker:
+    """Keeps the ids of objects from frame to frame, so that their colours stay.
+
+    Every object is compared with the object it overlaps most in the frame before, and takes its id if it is the only
+    one or the best by IoU. After a division, where several have more than half of their pixels in it, the largest
+    takes the id; the others get new ones. An id that disappeared is not used again.
+
+    Parameters
+    ----------
+    least_overlap : float
+        Of the smaller of two objects, the fraction that the other one covers; above 0 and at most 1.
+
+    Raises
+    ------
+    InputError
+        If it is out of bounds.
+
+    Examples
+    --------
+    >>> linker = FrameLinker()
+    >>> [linker.add(frame).tolist() for frame in [[[4, 4, 4, 0]], [[1, 2, 2, 0]], [[0, 8, 8, 9]]]]
+    [[[1, 1, 1, 0]], [[2, 1, 1, 0]], [[0, 1, 1, 3]]]
+    """
+
+    def __init__(self, *, least_overlap: float = FRAME_OVERLAP) -> None:
+        _check_overlap(least_overlap)
+        self._least_overlap = least_overlap
+        self._last: tuple[NumberedObjects, NDArray[np.int32]] | None = None
+        self._n_ids = 0
+
+    def add(self, frame: Any) -> NDArray[np.int32]:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        frame : array of int or bool, shape (Y, X) or (Z, Y, X)
+            Its objects; ids need to tell apart objects of this frame only.
+
+        Returns
+        -------
+        ndarray of int32
+            The frame with its final ids; those of the first frame are 1..n in the order of what they were.
+
+        Raises
+        ------
+        ShapeMismatchError
+            If it differs in shape from the frames before.
+        InputError
+            If it holds no whole numbers.
+        """
+        objects = number_objects(frame)
+        given = np.zeros(len(objects) + 1, np.int32)
+        if self._last is not None:
+            before, ids = self._last
+            _check_shape(objects, before, "frame")
+            first, second = self._successors(before, objects)
+            given[second] = ids[first]
+        new = np.flatnonzero(given[1:] == 0) + 1
+        _check_ids(self._n_ids + len(new))
+        given[new] = np.arange(self._n_ids + 1, self._n_ids + len(new) + 1, dtype=np.int32)
+        self._n_ids += len(new)
+        self._last = objects, given
+        return np.asarray(given[objects.numbers])
+
+    def _successors(
+        self, before: NumberedObjects, objects: NumberedObjects
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Pairs of objects that are the same one; each is in one pair at most."""
+        pairs = shared_pixels(before, objects)
+        pairs = pairs.where(pairs.containment >= self._least_overlap)
+        origin = best_partner(pairs.second, (pairs.pixels, pairs.iou), len(objects))[pairs.second]
+        pairs = pairs.where(origin == np.arange(len(pairs)))
+        size = objects.sizes[pairs.second]
+        daughter = 2 * pairs.pixels > size
+        ranks = (daughter, np.where(daughter, size, pairs.iou), pairs.pixels)
+        heir = best_partner(pairs.first, ranks, len(before))
+        heir = heir[heir >= 0]
+        return pairs.first[heir], pairs.second[heir]
+
+
+def link_frames(
+    series: ArrayLike, *, least_overlap: float = FRAME_OVERLAP, out: NDArray[np.int32] | None = None
+) -> NDArray[np.int32]:
+    """Keep the ids of objects from frame to frame.
+
+    Parameters
+    ----------
+    series : array of int or bool, shape (T, Y, X) or (T, Z, Y, X)
+        Objects found frame by frame; read frame by frame.
+    least_overlap : float
+        As for :class:`FrameLinker`.
+    out : ndarray of int32, optional
+        Where to write the result, a memory-mapped file for example; may be ``series`` itself.
+
+    Returns
+    -------
+    ndarray of int32
+        In the shape of the series, 0 background.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If it is no time series.
+    InputError
+        If it holds no whole numbers, or the setting is out of bounds.
+    """
+    shape = tuple(int(n) for n in series.shape)
+    if len(shape) not in (3, 4):
+        raise ShapeMismatchError(f"A time series has the axes TYX or TZYX; this has the shape {shape}.")
+    linker = FrameLinker(least_overlap=least_overlap)
+    result = _result(shape, out)
+    for t in range(shape[0]):
+        result[t] = linker.add(series[t])
+    return result
+
+
+def _result(shape: tuple[int, ...], out: NDArray[np.int32] | None) -> NDArray[np.int32]:
+    if out is None:
+        return np.zeros(shape, np.int32)
+    if tuple(out.shape) != shape or out.dtype != np.int32:
+        raise ShapeMismatchError(
+            f"The result needs int32 numbers of the shape {shape}, not {out.dtype} of {tuple(out.shape)}."
+        )
+    return out
+
+
+def _check_overlap(least_overlap: float) -> None:
+    if not 0 < least_overlap <= 1:
+        raise InputError(f"The least overlap is {least_overlap}.", "It is a fraction: above 0 and at most 1.")
+
+
+def _check_shape(objects: NumberedObjects, before: NumberedObjects, what: str) -> None:
+    if objects.numbers.shape != before.numbers.shape:
+        raise ShapeMismatchError(
+            f"A {what} of the shape {objects.numbers.shape} follows one of {before.numbers.shape}.",
+            f"All of them need the same shape: one {what} after the other, of one image.",
+        )
+
+
+def _check_ids(n: int) -> None:
+    if n > LARGEST_ID:
+        raise InputError(f"There are more than {LARGEST_ID} objects.", "Link a part of the images at a time.")
