@@ -64,14 +64,12 @@ def scores(prediction, labels):
 
 
 def holders(wholes, parts):
-    """Ids of the wholes that hold several parts: each mostly inside, each at least a tenth of the whole."""
+    """Ids of the wholes that hold several parts: each mostly inside, none much smaller than the largest."""
     found = {}
     for whole, pixels in wholes.items():
-        inside = [
-            part
-            for part, other in parts.items()
-            if len(other & pixels) > len(other) / 2 and len(other & pixels) >= len(pixels) / 10
-        ]
-        if len(inside) > 1:
-            found[whole] = tuple(sorted(inside))
+        shares = {part: len(other & pixels) for part, other in parts.items()}
+        inside = {part: n for part, n in shares.items() if n > len(parts[part]) / 2}
+        large = [part for part, n in inside.items() if n * 10 >= max(inside.values())]
+        if len(large) > 1:
+            found[whole] = tuple(sorted(large))
     return found

@@ -71,6 +71,16 @@ def test_a_speck_is_no_split():
     assert [r.state for r in score_image(labels, halves).found.rows()] == ["merged"]
 
 
+def test_one_blob_over_fifty_cells_is_a_merge_of_all():
+    labels = np.zeros((10, 200), int)
+    for i in range(50):
+        labels[2:8, 4 * i : 4 * i + 3] = i + 1
+    (row,) = score_image(np.ones_like(labels), labels).found.rows()
+    assert (row.state, len(row.labelled)) == ("merged", 50)
+    (row,) = score_image(labels, np.ones_like(labels)).found.rows()
+    assert (row.state, len(row.predicted)) == ("split", 50)
+
+
 def test_means_are_over_images_and_empty_images_say_nothing():
     one, none = np.array([[1, 0]]), np.array([[0, 0]])
     scores = [score_image(p, t) for p, t in ((one, one), (none, none), (none, one), (one, none))]

@@ -1,11 +1,11 @@
 """What became of every object: matched, missed, spurious, split or merged.
 
-A labelled object is *split* if two or more predicted objects each lie in it with more than half of their pixels and
-each cover at least a tenth of it. A predicted object is *merged* if two or more labelled objects each lie in it with
-more than half of their pixels and each make up at least a tenth of it. Without the tenth a speck would count as half of
-a split. The parts of a split and the members of a merge have no rows of their own. Of the others, pairs with an IoU of
-at least 0.5 are *matched*; what is left is *missed* if labelled, *spurious* if predicted. So every object is in a row,
-and in two at most: one part of a split may be merged with a neighbour.
+A labelled object is *split* if two or more predicted objects lie in it, each with more than half of its own pixels. A
+predicted object is *merged* if two or more labelled objects lie in it in the same way. Specks do not count: what
+shares less than a tenth of the pixels that the largest of these objects shares. The parts of a split and the members of
+a merge have no rows of their own. Of the others, pairs with an IoU of at least 0.5 are *matched*; what is left is
+*missed* if labelled, *spurious* if predicted. So every object is in a row, and in two at most: one part of a split may
+be merged with a neighbour.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ State = Literal["merged", "split", "missed", "spurious", "matched"]
 STATES: tuple[State, ...] = ("merged", "split", "missed", "spurious", "matched")
 """Errors first."""
 
-SHARE = 0.1
-"""A part of a split, or a member of a merge, is at least this fraction of the whole."""
+SPECK = 10
+"""What shares less than one part in so many of the largest share is no part of a split and no member of a merge."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,8 @@ def find(overlap: Overlap, matching: Matching) -> Found:
         Of the same at IoU 0.5.
     """
     rows, columns = overlap.rows, overlap.columns
-    of_labelled = overlap.pixels / overlap.labelled.sizes[rows]
-    of_predicted = overlap.pixels / overlap.predicted.sizes[columns]
-    parts = _several((of_predicted > 0.5) & (of_labelled >= SHARE), rows)
-    members = _several((of_labelled > 0.5) & (of_predicted >= SHARE), columns)
+    parts = _several(overlap.pixels, overlap.predicted.sizes[columns], rows)
+    members = _several(overlap.pixels, overlap.labelled.sizes[rows], columns)
     labelled_done = _marked(len(overlap.labelled), rows[parts], rows[members])
     predicted_done = _marked(len(overlap.predicted), columns[parts], columns[members])
     lonely = ~labelled_done[matching.rows] & ~predicted_done[matching.columns]
@@ -142,10 +140,17 @@ def find(overlap: Overlap, matching: Matching) -> Found:
     )
 
 
-def _several(holds: NDArray[np.bool_], of: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The pairs that hold, where two or more do for the same object."""
-    which = np.flatnonzero(holds)
-    return which[np.bincount(of[which])[of[which]] > 1] if len(which) else which
+def _several(
+    shared: NDArray[np.int64], sizes: NDArray[np.int64], wholes: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """The pairs in which an object of this size lies mostly in a whole, where there are several such in that whole."""
+    inside = np.flatnonzero(2 * shared > sizes)
+    if not len(inside):
+        return inside
+    largest = np.zeros(wholes.max() + 1, np.int64)
+    np.maximum.at(largest, wholes[inside], shared[inside])
+    inside = inside[SPECK * shared[inside] >= largest[wholes[inside]]]
+    return np.asarray(inside[np.bincount(wholes[inside])[wholes[inside]] > 1])
 
 
 def _marked(n: int, *places: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -165,7 +170,7 @@ def _grouped(
     owners: NDArray[np.intp], others: NDArray[np.intp], ids: NDArray[np.int64]
 ) -> dict[int, tuple[int, ...]]:
     """Ids of the others by owner."""
-    groups: dict[int, tuple[int, ...]] = {}
+    groups: dict[int, list[int]] = {}
     for owner, other in zip(owners.tolist(), ids[others].tolist(), strict=True):
-        groups[owner] = (*groups.get(owner, ()), other)
-    return groups
+        groups.setdefault(owner, []).append(other)
+    return {owner: tuple(several) for owner, several in groups.items()}

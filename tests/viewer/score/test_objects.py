@@ -62,7 +62,7 @@ def test_scores_and_table(open_dock, qtbot, truth, guess):
         "5 objects labelled, 5 predicted",
     ]
     assert dict(rows(tables.measures)) == {
-        "AP50": "0.429", "F1 50": "0.600", "AP50:95": "0.171", "PQ": "0.400", "Precision": "0.600",
+        "AP50": "0.429", "F1 50": "0.600", "AP50:95": "0.143", "PQ": "0.400", "Precision": "0.600",
         "Recall": "0.600", "Labelled": "5", "Predicted": "5",
         "matched": "1", "missed": "1", "spurious": "1", "split": "1", "merged": "1",
     }  # fmt: skip

@@ -19,8 +19,8 @@ STATE_COLORS: dict[State, str] = {
 }  # fmt: skip
 
 STATE_TIPS: dict[State, str] = {
-    "merged": "One predicted object holds several labelled ones, each more than half inside and at least a tenth of it",
-    "split": "One labelled object holds several predicted ones, each more than half inside and at least a tenth of it",
+    "merged": "One predicted object holds several labelled ones, each with over half of its pixels; specks do not count",
+    "split": "One labelled object holds several predicted ones, each with over half of its pixels; specks do not count",
     "missed": "A labelled object without a predicted one of IoU 0.5 or more",
     "spurious": "A predicted object without a labelled one of IoU 0.5 or more",
     "matched": "A labelled and a predicted object with an IoU of 0.5 or more, neither of them split or merged",
@@ -38,8 +38,8 @@ class ObjectPanel(QWidget):
     Signals
     -------
     object_chosen(tuple of float)
-        The centroid of an object the user wants to see, in pixels along all axes of the layer; in a volume, of the slice
-        nearest to it.
+        The centroid of an object the user wants to see, in pixels along all axes of the layer; in a volume, in
+        the slice nearest to it.
     """
 
     object_chosen = Signal(object)
