@@ -19,8 +19,8 @@ STATE_COLORS: dict[State, str] = {
 }  # fmt: skip
 
 STATE_TIPS: dict[State, str] = {
-    "merged": "One predicted object holds several labelled ones, each with over half of its pixels; specks do not count",
-    "split": "One labelled object holds several predicted ones, each with over half of its pixels; specks do not count",
+    "merged": "One predicted object holds several labelled ones, each with over half of its pixels; specks aside",
+    "split": "One labelled object holds several predicted ones, each with over half of its pixels; specks aside",
     "missed": "A labelled object without a predicted one of IoU 0.5 or more",
     "spurious": "A predicted object without a labelled one of IoU 0.5 or more",
     "matched": "A labelled and a predicted object with an IoU of 0.5 or more, neither of them split or merged",
