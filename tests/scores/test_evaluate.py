@@ -182,7 +182,7 @@ def test_scores_of_objects_are_means_over_images(object_folders):
 def test_objects_as_text_and_csv(object_folders):
     result = evaluate_folders(*object_folders, "objects", volume=False)
     text = result.to_text()
-    assert "Objects: means over 4 images, counts summed." in text
+    assert "Objects, means over 4 images, counts summed." in text
     (line,) = [line.split() for line in text.splitlines() if line.startswith("all ")]
     assert line == ["all", "0.583", "0.625", "0.508", "0.562", "12", "7", "4", "0", "0", "1"]
     rows = {(r["image"], r["slice"]): r for r in csv.DictReader(io.StringIO(result.to_csv()))
@@ -216,12 +216,21 @@ def test_components_of_masks_are_objects():
         evaluate_pair(prediction, labels, "scribbles", components=True)
 
 
-def test_objects_labelled_as_one_mask_are_noticed():
-    labels = np.array([[1, 0, 1, 0, 1]])
-    text = evaluate_pair(np.array([[1, 0, 2, 0, 3]]), labels, "objects").to_text()
-    assert "The labels never hold more than one object in an image." in text
+def test_objects_labelled_as_one_mask_are_noticed(tmp_path):
+    mask = np.array([[1, 0, 1, 0, 1]], np.uint8)
+    several, one = np.array([[1, 0, 2, 0, 3]], np.uint8), np.array([[0, 4, 4, 4, 0]], np.uint8)
+    text = evaluate_pair(several, mask, "objects").to_text()
+    assert "All objects of the labels have the same number" in text
     assert "--components" in text
-    assert "--components" not in evaluate_pair(labels, labels, "objects").to_text()
+    assert evaluate_pair(mask, mask, "objects").one_number == ("predictions", "labels")
+    assert evaluate_pair(mask, mask, "objects", components=True).one_number == ()
+    assert evaluate_pair(one, several, "objects").one_number == ()
+    for name, labels in (("a", mask), ("b", one), ("c", 0 * one)):
+        write_labels(tmp_path / "p" / f"{name}.png", several)
+        write_labels(tmp_path / "l" / f"{name}.png", labels)
+    assert evaluate_folders(tmp_path / "p", tmp_path / "l", "objects").one_number == ("labels",)
+    write_labels(tmp_path / "l" / "c.png", several)
+    assert evaluate_folders(tmp_path / "p", tmp_path / "l", "objects").one_number == ()
 
 
 def test_no_object_anywhere_is_undefined():

@@ -19,7 +19,7 @@ from napari_unet.scores.comparison import (
 )
 from napari_unet.scores.evaluation import Evaluation
 from napari_unet.scores.objects import ObjectComparison, score_objects
-from napari_unet.scores.reading import whole_numbers
+from napari_unet.scores.reading import number_components, whole_numbers
 
 PathOrPaths = Path | str | Sequence[Path | str]
 
@@ -60,7 +60,14 @@ def evaluate_pair(
     comparison = compare(prediction, labels, kind, values=values)
     scored = _objects(prediction, labels, kind, components, volume)
     objects = {} if scored is None else {name: scored}
-    return Evaluation(kind, comparison.values, {name: comparison}, reason=reason, objects=objects)
+    return Evaluation(
+        kind,
+        comparison.values,
+        {name: comparison},
+        reason=reason,
+        objects=objects,
+        one_number=_one_number(objects, {name: (prediction, labels)}),
+    )
 
 
 def evaluate_folders(
@@ -125,12 +132,13 @@ def evaluate_folders(
     values = (0, 1) if kind == "objects" else class_values(found, kind)
     images: dict[str, Comparison] = {}
     objects: dict[str, ObjectComparison] = {}
+    arrays: dict[str, tuple[ArrayLike, ArrayLike]] = {}
     for number, (stem, predicted, target) in enumerate(opened, start=1):
         name = _unique(stem, images)
         images[name] = compare(predicted, target, kind, values=values, complete=True)
         scored = _objects(predicted, target, kind, components, volume)
         if scored is not None:
-            objects[name] = scored
+            objects[name], arrays[name] = scored, (predicted, target)
         say(0.5 + 0.5 * number / len(opened))
     return Evaluation(
         labels_are=kind,
@@ -140,7 +148,23 @@ def evaluate_folders(
         missing_labels=tuple(path.name for path in pairing.unpaired_images),
         reason=reason,
         objects=objects,
+        one_number=_one_number(objects, arrays),
     )
+
+
+def _one_number(
+    objects: dict[str, ObjectComparison], arrays: dict[str, tuple[ArrayLike, ArrayLike]]
+) -> tuple[str, ...]:
+    """Which side numbers all its objects alike; its pieces are only counted where it could."""
+    found = []
+    for side, what in enumerate(("predictions", "labels")):
+        counts = [(s.n_predicted, s.n_labelled)[side] for c in objects.values() for s in c.images.values()]
+        if max(counts, default=0) == 1 and any(
+            not c.components and number_components(arrays[name][side], volume=c.volume).max() > 1
+            for name, c in objects.items()
+        ):
+            found.append(what)
+    return tuple(found)
 
 
 def _objects(

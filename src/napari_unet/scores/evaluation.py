@@ -36,6 +36,9 @@ class Evaluation:
         Why the labels are taken for what they are, if that was inferred.
     objects : dict of str to ObjectComparison
         Scores of the objects of each image; empty where values are classes.
+    one_number : tuple of str
+        Which of ``"labels"`` and ``"predictions"`` never hold more than one number in an image, but several pieces of
+        it: they are masks rather than objects.
     """
 
     labels_are: AnnotationKind
@@ -45,6 +48,7 @@ class Evaluation:
     missing_labels: tuple[str, ...] = ()
     reason: str = ""
     objects: dict[str, ObjectComparison] = field(default_factory=dict)
+    one_number: tuple[str, ...] = ()
 
     @cached_property
     def total(self) -> Comparison:
@@ -137,14 +141,9 @@ class Evaluation:
             )
         if self.missing_labels:
             notes.append(f"Predictions without labels, left out: {', '.join(self.missing_labels)}.")
-        scores = [image for comparison in self.objects.values() for image in comparison.images.values()]
-        for what, counts in (
-            ("The labels", [s.n_labelled for s in scores]),
-            ("The predictions", [s.n_predicted for s in scores]),
-        ):
-            if scores and max(counts) == 1 < max(s.n_labelled + s.n_predicted - 1 for s in scores):
-                notes.append(
-                    f"{what} never hold more than one object in an image. If each connected piece is an object, "
-                    "score the components: --components (components=True in Python)."
-                )
+        for what in self.one_number:
+            notes.append(
+                f"All objects of the {what} have the same number, as in a mask. If each connected piece is an object, "
+                "score the components: --components (components=True in Python)."
+            )
         return notes

@@ -69,7 +69,8 @@ def object_text(objects: Mapping[str, ObjectComparison], total: ObjectSummary) -
     ]  # fmt: skip
     volumes = {comparison.volume for comparison in objects.values()}
     of = "images and volumes" if len(volumes) > 1 else "volumes" if True in volumes else "images"
-    return f"Objects: means over {total.n_images} {of}, counts summed.\n{table(rows, header)}"
+    means = f"means over {total.n_images} {of}, counts summed" if total.n_images > 1 else f"of one {of[:-1]}"
+    return f"Objects, {means}.\n{table(rows, header)}"
 
 
 def objects_to_csv(objects: Mapping[str, ObjectComparison]) -> str:
