@@ -132,13 +132,13 @@ def evaluate_folders(
     values = (0, 1) if kind == "objects" else class_values(found, kind)
     images: dict[str, Comparison] = {}
     objects: dict[str, ObjectComparison] = {}
-    arrays: dict[str, tuple[ArrayLike, ArrayLike]] = {}
+    compared: dict[str, tuple[ArrayLike, ArrayLike]] = {}
     for number, (stem, predicted, target) in enumerate(opened, start=1):
         name = _unique(stem, images)
         images[name] = compare(predicted, target, kind, values=values, complete=True)
         scored = _objects(predicted, target, kind, components, volume)
         if scored is not None:
-            objects[name], arrays[name] = scored, (predicted, target)
+            objects[name], compared[name] = scored, (predicted, target)
         say(0.5 + 0.5 * number / len(opened))
     return Evaluation(
         labels_are=kind,
@@ -148,7 +148,7 @@ def evaluate_folders(
         missing_labels=tuple(path.name for path in pairing.unpaired_images),
         reason=reason,
         objects=objects,
-        one_number=_one_number(objects, arrays),
+        one_number=_one_number(objects, compared),
     )
 
 
