@@ -49,7 +49,8 @@ def train(task: Task, **settings: Any) -> tuple[Predictor, dict[str, Any]]:
     def predict(files: Sequence[Path]) -> list[np.ndarray]:
         written = predict_files(file, list(files), Path(task.output) / "predictions")
         by_stem = {path.stem: path for path in written}
-        return [imread(by_stem[path.stem]) for path in files]
+        found = [imread(by_stem[path.stem]) for path in files]
+        return [labels > 0 for labels in found] if task.labels_are == "objects" else found
 
     return predict, facts
 

@@ -1,0 +1,172 @@
+"""Measure objects: train on train folders, score every object of the test folders once, append one result line each.
+
+``python -m benchmarks.objects --sets bbbc039 --targets distances``; what has a line already is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from skimage.io import imread
+
+from benchmarks.accuracy.lines import (
+    Line,
+    append_line,
+    commit_of,
+    is_done,
+    load,
+    machine,
+    now,
+    read_lines,
+    versions,
+)
+from benchmarks.accuracy.recipes import RECIPES
+from benchmarks.accuracy.sets import image_files
+from benchmarks.accuracy.task import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results" / "objects.jsonl"
+DATA = ROOT.parent / "shared" / "data"
+TARGETS = ("distances", "borders", "weights")
+
+
+@dataclass(frozen=True)
+class ObjectSet:
+    """Images with numbered objects, and what has to be reached on them.
+
+    Attributes
+    ----------
+    folder : str
+        Inside the data.
+    minutes : float
+        Of training.
+    bars : dict
+        By score: what to reach.
+    held_out : tuple of int
+        Of a set without a test folder: which of its images, in the order of their names, are the test.
+    """
+
+    folder: str
+    minutes: float
+    bars: dict[str, float]
+    held_out: tuple[int, ...] = ()
+
+    def parts(self, data: Path) -> tuple[list[Path], list[Path]]:
+        """Images to train on, images to test on; each has its labels beside it, see :func:`labels_of`."""
+        train = image_files(data / self.folder / "train" / "images")
+        if not self.held_out:
+            return train, image_files(data / self.folder / "test" / "images")
+        return (
+            [path for i, path in enumerate(train) if i not in self.held_out],
+            [train[i] for i in self.held_out],
+        )
+
+
+SETS = {
+    "bbbc039": ObjectSet("bbbc039_nuclei", 30, {"f1_50": 0.96, "ap_50_95": 0.80}),
+    "dsb2018_fluo": ObjectSet("dsb2018_fluo_nuclei", 30, {"ap_50": 0.86}),
+    "dsb2018_histology": ObjectSet("dsb2018_histology_rgb", 30, {"f1_50": 0.75}),
+    "bbbc050": ObjectSet("bbbc050_embryo_nuclei3d", 15, {"f1_50": 0.60}, held_out=(3, 4)),
+}
+"""By short name."""
+
+
+def labels_of(image: Path) -> Path:
+    """The label file of an image."""
+    (found,) = (image.parents[1] / "labels").glob(f"{image.stem}.*")
+    return found
+
+
+def measure(wanted: Line, measured: ObjectSet, data: Path) -> Line:
+    """Train, predict, score; returns the whole result line."""
+    from napari_unet import train
+    from napari_unet.api import predict_files
+    from napari_unet.scores.objects import score_image, summarize
+
+    before = load()
+    images, tests = measured.parts(data)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        started = time.perf_counter()
+        record = train(
+            images,
+            [labels_of(path) for path in images],
+            file,
+            labels_are="objects",
+            minutes=wanted["minutes"],
+            seed=wanted["seed"],
+            object_targets=wanted["recipe"],
+        ).record
+        trained = time.perf_counter()
+        written = {path.stem: path for path in predict_files(file, tests, Path(folder) / "predictions")}
+        predicted = time.perf_counter()
+        found = summarize(
+            score_image(imread(written[path.stem]), np.asarray(imread(labels_of(path))).astype(np.int64))
+            for path in tests
+        )
+    return {
+        **wanted,
+        "date": now(),
+        "machine": machine() | {"load_before": before},
+        "versions": versions(("torch", "scikit-image")),
+        "training_seconds": round(trained - started, 1),
+        "prediction_seconds": round(predicted - trained, 1),
+        "facts": {
+            "plan": {key: value for key, value in record.plan.items() if value is not None},
+            "objects": None if record.objects is None else record.objects.model_dump(),
+            "validation_ap": record.validation.object_ap,
+        },
+        "scores": _scores(found),
+    }
+
+
+def _scores(found: Any) -> dict[str, float]:
+    scores = {"ap_50": found.ap[0], "f1_50": found.f1[0], "ap_50_95": found.ap_50_95, "pq": found.pq}
+    counts = {"labelled": found.n_labelled, "predicted": found.n_predicted}
+    return {name: round(float(value), 5) for name, value in scores.items()} | counts
+
+
+def _wanted(options: argparse.Namespace) -> Iterator[Line]:
+    commit = commit_of([*RECIPES["ours"].sources, "src/napari_unet/objects", "benchmarks/objects.py"])
+    for seed in options.seed:
+        for targets in options.targets:
+            for name in options.sets:
+                minutes = float(options.minutes or SETS[name].minutes)
+                yield {
+                    "set": name,
+                    "recipe": targets,
+                    "minutes": minutes,
+                    "seed": seed,
+                    "commit": commit,
+                }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is asked for and not measured yet."""
+    parser = argparse.ArgumentParser("python -m benchmarks.objects", description=__doc__)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=["distances"])
+    parser.add_argument("--minutes", type=float, help="instead of each set's own")
+    parser.add_argument("--seed", nargs="+", type=int, default=[0])
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the annotated images")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file the result lines are appended to")
+    options = parser.parse_args(arguments)
+    for wanted in _wanted(options):
+        if is_done(read_lines(options.results), wanted, False):
+            continue
+        print(f"{now()} {wanted}", flush=True)
+        line = measure(wanted, SETS[wanted["set"]], options.data)
+        append_line(options.results, line)
+        print(f"  {line['scores']}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
