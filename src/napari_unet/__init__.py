@@ -16,7 +16,7 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 if TYPE_CHECKING:
-    from napari_unet.api import evaluate, find_learning_rate, fine_tune, load_model, predict, train
+    from napari_unet.api import evaluate, find_learning_rate, fine_tune, load_model, measure, predict, train
     from napari_unet.models.files import Model, save_model
     from napari_unet.nets import UNet, init_weights
     from napari_unet.scores import calculate_metrics
@@ -36,6 +36,7 @@ _HOMES = {
     "fine_tune": "napari_unet.api",
     "init_weights": "napari_unet.nets",
     "load_model": "napari_unet.api",
+    "measure": "napari_unet.api",
     "predict": "napari_unet.api",
     "save_model": "napari_unet.models.files",
     "setup_training": "napari_unet.training.classic",
@@ -55,6 +56,7 @@ __all__ = [
     "fine_tune",
     "init_weights",
     "load_model",
+    "measure",
     "predict",
     "save_model",
     "setup_training",

@@ -1,9 +1,10 @@
-"""The verbs, for scripts and for the command line: train, fine_tune, find_learning_rate, predict, evaluate, load_model.
+"""The verbs, for scripts and the command line: train, fine_tune, find_learning_rate, predict, evaluate, measure...
 
 Importing this room does not load torch; what needs it loads it when called.
 """
 
 from napari_unet.api.inspection import load_model, open_network, trace_network
+from napari_unet.api.measurement import measure, measure_files
 from napari_unet.api.prediction import predict, predict_files
 from napari_unet.api.rate_search import find_learning_rate
 from napari_unet.api.scoring import evaluate
@@ -14,6 +15,8 @@ __all__ = [
     "find_learning_rate",
     "fine_tune",
     "load_model",
+    "measure",
+    "measure_files",
     "open_network",
     "predict",
     "predict_files",

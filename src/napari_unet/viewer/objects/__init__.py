@@ -1,0 +1,1 @@
+"""The Objects dock: objects corrected, measured and found anew."""

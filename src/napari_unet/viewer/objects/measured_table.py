@@ -1,0 +1,103 @@
+"""Measured objects in a table that sorts a hundred thousand of them by any column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.objects.table import ObjectTable
+from napari_unet.viewer.score.cells import Cell, CellModel, CellTable
+
+ROWS_SEEN = 8
+
+_HIDDEN = ("y_pixels", "x_pixels", "z_pixels")
+"""In the CSV only: the table shows each place once."""
+
+
+def is_shown(name: str) -> bool:
+    """Whether the dock shows a column; all of them are in the CSV."""
+    return name not in _HIDDEN and not name.endswith(("_start", "_stop"))
+
+
+def title(table: ObjectTable, name: str) -> str:
+    """What a column is called: ``area (µm²)``."""
+    unit = table.units.get(name, "")
+    return name.replace("_", " ") + (f" ({unit})" if unit else "")
+
+
+class MeasuredModel(CellModel):
+    """A row per object, in an order of its own."""
+
+    def __init__(self, table: ObjectTable) -> None:
+        names = [name for name in table.columns if is_shown(name)]
+        # the number of an object comes first: the first column stays in sight
+        names.sort(key=lambda name: name != "label")
+        self.table, self._names = table, names
+        self.order: NDArray[np.intp] = np.arange(len(table))
+        super().__init__([Cell(title(table, name)) for name in names], len(table), self._cell_at)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column; what is undefined comes last, equals stay in the order they had."""
+        if not 0 <= column < len(self._names):
+            return
+        values = self.table[self._names[column]][self.order]
+        undefined = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+        _, ranks = np.unique(values, return_inverse=True)
+        if order == Qt.SortOrder.DescendingOrder:
+            ranks = -ranks
+        new = self.order[np.lexsort((ranks, undefined))]
+        self.layoutAboutToBeChanged.emit()
+        row_of = np.empty_like(new)
+        row_of[new] = np.arange(len(new))
+        before = self.persistentIndexList()
+        after = [self.index(int(row_of[self.order[i.row()]]), i.column()) for i in before]
+        self.order = new
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    def _cell_at(self, row: int, column: int) -> Cell:
+        return Cell(_text(self.table[self._names[column]][self.order[row]]))
+
+
+class MeasuredTable(CellTable):
+    """Shows measured objects.
+
+    Signals
+    -------
+    object_chosen(int)
+        The row of the :class:`ObjectTable` that the user wants to see.
+    """
+
+    object_chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Measured objects", parent=parent)
+        self.setToolTip("Click an object to see it in the viewer, a heading to sort.")
+        self.setMinimumHeight((ROWS_SEEN + 2) * self.verticalHeader().defaultSectionSize())
+        self.clicked.connect(self._choose)
+        self.activated.connect(self._choose)
+
+    def show_table(self, table: ObjectTable) -> None:
+        """Show these objects, by their numbers."""
+        self.setSortingEnabled(False)  # or the old order would be taken over column by column
+        self.show_cells(MeasuredModel(table))
+        self.horizontalHeader().setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
+
+    def _choose(self, index: QModelIndex) -> None:
+        model = self.model()
+        if isinstance(model, MeasuredModel):
+            self.object_chosen.emit(int(model.order[index.row()]))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return "–" if np.isnan(number) else f"{number:,.4g}" if abs(number) < 1e4 else f"{number:,.0f}"
+    return str(value)
