@@ -77,6 +77,8 @@ class MeasuredTable(CellTable):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Measured objects", parent=parent)
         self.setToolTip("Click an object to see it in the viewer, a heading to sort.")
+        # room for the arrow of sorting, which napari's style draws over the heading
+        self.horizontalHeader().setStyleSheet("QHeaderView::section { padding-right: 16px; }")
         self.setMinimumHeight((ROWS_SEEN + 2) * self.verticalHeader().defaultSectionSize())
         self.clicked.connect(self._choose)
         self.activated.connect(self._choose)
