@@ -237,7 +237,7 @@ def test_bad_stacks_and_settings_are_told():
 
 
 def test_ids_that_int32_cannot_hold_are_told(monkeypatch):
-    monkeypatch.setattr("napari_unet.objects.linking.LARGEST_ID", 3)
+    monkeypatch.setattr("napari_unet.objects.frame_linking.LARGEST_ID", 3)
     with pytest.raises(InputError, match="more than 3 objects"):
         link_slices(columns([1, 0, 2, 0], [0, 3, 0, 4]))
     with pytest.raises(InputError, match="more than 3 objects"):

@@ -14,23 +14,26 @@ from numpy.typing import NDArray
 
 from napari_unet.errors import InputError, ShapeMismatchError
 from napari_unet.images.image import ArrayLike
+from napari_unet.objects.frame_linking import (
+    FrameLinker,
+    check_ids,
+    check_overlap,
+    check_shape,
+    link_frames,
+    result_array,
+)
 from napari_unet.objects.overlap import (
     NumberedObjects,
     SharedPixels,
-    best_partner,
     mutual_best,
     number_objects,
     shared_pixels,
 )
 
-LARGEST_ID = 2**31 - 1
-"""Results are int32."""
+__all__ = ["FrameLinker", "SliceLinker", "link_frames", "link_slices"]
 
 SLICE_OVERLAP = 0.6
 """Of the smaller of two objects in neighbouring slices, the fraction that the other one covers."""
-
-FRAME_OVERLAP = 0.25
-"""The same for frames: a disc may move by 0.63 of its diameter. Reasoned, not measured: no annotated series is here."""
 
 
 class SliceLinker:
@@ -72,7 +75,7 @@ class SliceLinker:
     def __init__(
         self, *, least_overlap: float = SLICE_OVERLAP, max_gap: int = 1, least_slices: int = 2
     ) -> None:
-        _check_overlap(least_overlap)
+        check_overlap(least_overlap)
         if max_gap < 0 or least_slices < 1:
             raise InputError(
                 f"A gap of {max_gap} and a least number of {least_slices} slices make no sense.",
@@ -108,7 +111,7 @@ class SliceLinker:
         """
         objects = number_objects(plane)
         if self._recent:
-            _check_shape(objects, self._recent[-1].objects, "slice")
+            check_shape(objects, self._recent[-1].objects, "slice")
         given = np.zeros(len(objects) + 1, np.int64)
         neighbours = shared_pixels(self._recent[-1].objects, objects) if self._recent else None
         for back, earlier in enumerate(reversed(self._recent)):
@@ -160,7 +163,7 @@ class SliceLinker:
         earlier.continued[first] = True
 
     def _new_ids(self, n: int) -> NDArray[np.int64]:
-        _check_ids(self._n_ids + n)
+        check_ids(self._n_ids + n)
         ids = np.arange(self._n_ids + 1, self._n_ids + n + 1)
         self._n_ids += n
         return ids
@@ -243,154 +246,10 @@ def link_slices(
             "Link the stacks of a time series one by one.",
         )
     linker = SliceLinker(least_overlap=least_overlap, max_gap=max_gap, least_slices=least_slices)
-    result = _result(shape, out)
+    result = result_array(shape, out)
     for z in range(shape[0]):
         result[z] = linker.add(stack[z])
     final = linker.finish()
     for z in range(shape[0]):
         result[z] = final[result[z]]
     return result
-
-
-class FrameLinker:
-    """Keeps the ids of objects from frame to frame, so that their colours stay.
-
-    Every object is compared with the object it overlaps most in the frame before, and takes its id if it is the only
-    one or the best by IoU. After a division, where several have more than half of their pixels in it, the largest
-    takes the id; the others get new ones. An id that disappeared is not used again.
-
-    Parameters
-    ----------
-    least_overlap : float
-        Of the smaller of two objects, the fraction that the other one covers; above 0 and at most 1.
-
-    Raises
-    ------
-    InputError
-        If it is out of bounds.
-
-    Examples
-    --------
-    >>> linker = FrameLinker()
-    >>> [linker.add(frame).tolist() for frame in [[[4, 4, 4, 0]], [[1, 2, 2, 0]], [[0, 8, 8, 9]]]]
-    [[[1, 1, 1, 0]], [[2, 1, 1, 0]], [[0, 1, 1, 3]]]
-    """
-
-    def __init__(self, *, least_overlap: float = FRAME_OVERLAP) -> None:
-        _check_overlap(least_overlap)
-        self._least_overlap = least_overlap
-        self._last: tuple[NumberedObjects, NDArray[np.int32]] | None = None
-        self._n_ids = 0
-
-    def add(self, frame: Any) -> NDArray[np.int32]:
-        """Take the next frame.
-
-        Parameters
-        ----------
-        frame : array of int or bool, shape (Y, X) or (Z, Y, X)
-            Its objects; ids need to tell apart objects of this frame only.
-
-        Returns
-        -------
-        ndarray of int32
-            The frame with its final ids; those of the first frame are 1..n in the order of what they were.
-
-        Raises
-        ------
-        ShapeMismatchError
-            If it differs in shape from the frames before.
-        InputError
-            If it holds no whole numbers.
-        """
-        objects = number_objects(frame)
-        given = np.zeros(len(objects) + 1, np.int32)
-        if self._last is not None:
-            before, ids = self._last
-            _check_shape(objects, before, "frame")
-            first, second = self._successors(before, objects)
-            given[second] = ids[first]
-        new = np.flatnonzero(given[1:] == 0) + 1
-        _check_ids(self._n_ids + len(new))
-        given[new] = np.arange(self._n_ids + 1, self._n_ids + len(new) + 1, dtype=np.int32)
-        self._n_ids += len(new)
-        self._last = objects, given
-        return np.asarray(given[objects.numbers])
-
-    def _successors(
-        self, before: NumberedObjects, objects: NumberedObjects
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Pairs of objects that are the same one; each is in one pair at most."""
-        pairs = shared_pixels(before, objects)
-        pairs = pairs.where(pairs.containment >= self._least_overlap)
-        origin = best_partner(pairs.second, (pairs.pixels, pairs.iou), len(objects))[pairs.second]
-        pairs = pairs.where(origin == np.arange(len(pairs)))
-        size = objects.sizes[pairs.second]
-        daughter = 2 * pairs.pixels > size
-        ranks = (daughter, np.where(daughter, size, pairs.iou), pairs.pixels)
-        heir = best_partner(pairs.first, ranks, len(before))
-        heir = heir[heir >= 0]
-        return pairs.first[heir], pairs.second[heir]
-
-
-def link_frames(
-    series: ArrayLike, *, least_overlap: float = FRAME_OVERLAP, out: NDArray[np.int32] | None = None
-) -> NDArray[np.int32]:
-    """Keep the ids of objects from frame to frame.
-
-    Parameters
-    ----------
-    series : array of int or bool, shape (T, Y, X) or (T, Z, Y, X)
-        Objects found frame by frame; read frame by frame.
-    least_overlap : float
-        As for :class:`FrameLinker`.
-    out : ndarray of int32, optional
-        Where to write the result, a memory-mapped file for example; may be ``series`` itself.
-
-    Returns
-    -------
-    ndarray of int32
-        In the shape of the series, 0 background.
-
-    Raises
-    ------
-    ShapeMismatchError
-        If it is no time series.
-    InputError
-        If it holds no whole numbers, or the setting is out of bounds.
-    """
-    shape = tuple(int(n) for n in series.shape)
-    if len(shape) not in (3, 4):
-        raise ShapeMismatchError(f"A time series has the axes TYX or TZYX; this has the shape {shape}.")
-    linker = FrameLinker(least_overlap=least_overlap)
-    result = _result(shape, out)
-    for t in range(shape[0]):
-        result[t] = linker.add(series[t])
-    return result
-
-
-def _result(shape: tuple[int, ...], out: NDArray[np.int32] | None) -> NDArray[np.int32]:
-    if out is None:
-        return np.zeros(shape, np.int32)
-    if tuple(out.shape) != shape or out.dtype != np.int32:
-        raise ShapeMismatchError(
-            f"The result needs int32 numbers of the shape {shape}, not {out.dtype} of {tuple(out.shape)}."
-        )
-    return out
-
-
-def _check_overlap(least_overlap: float) -> None:
-    if not 0 < least_overlap <= 1:
-        raise InputError(f"The least overlap is {least_overlap}.", "It is a fraction: above 0 and at most 1.")
-
-
-def _check_shape(objects: NumberedObjects, before: NumberedObjects, what: str) -> None:
-    if objects.numbers.shape != before.numbers.shape:
-        raise ShapeMismatchError(
-            f"A {what} of the shape {objects.numbers.shape} follows one of {before.numbers.shape}.",
-            f"All of them need the same shape: one {what} after the other, of one image.",
-        )
-
-
-def _check_ids(n: int) -> None:
-    if n > LARGEST_ID:
-        raise InputError(f"There are more than {LARGEST_ID} objects.", "Link a part of the images at a time.")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.axes import check_axes, default_axes
-from napari_unet.errors import InputError, ShapeMismatchError
 from napari_unet.images.image import ArrayLike, Image
+from napari_unet.objects.measurement_plan import MeasurementPlan, plan_measurement
 from napari_unet.objects.outline import Crossings, convex_pixels, outline_lengths
 from napari_unet.objects.overlap import check_labels
 from napari_unet.objects.pixel_sums import PixelSums, RowEnds, sum_block
@@ -101,7 +99,7 @@ def measure_steps(
     volume: bool = True,
 ) -> Generator[float, None, ObjectTable]:
     """Do what :func:`measure` does, as a generator of the fraction done; close it to cancel."""
-    plan = _plan(labels, intensity, axes, scale, unit, channel_names, volume)
+    plan = plan_measurement(labels, intensity, axes, scale, unit, channel_names, volume)
     found: list[tuple[tuple[int, ...], _Measured]] = []
     n_done, n_pixels = 0, max(1, prod(plan.shape))
     for position in np.ndindex(plan.shape[: plan.n_leading]):
@@ -151,96 +149,6 @@ class _Measured:
         self._sums, self._ends, self._crossings = [], [], None
 
 
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """What is measured, checked.
-
-    Attributes
-    ----------
-    shape, axes, scale
-        Of the labels.
-    ndim : int
-        Axes along which objects extend, the last ones.
-    """
-
-    shape: tuple[int, ...]
-    axes: str
-    scale: tuple[float, ...]
-    unit: str
-    ndim: int
-    image: Image | None
-    channels: tuple[str, ...]
-
-    @property
-    def n_leading(self) -> int:
-        return len(self.shape) - self.ndim
-
-    @property
-    def n_channels(self) -> int:
-        return len(self.channels)
-
-
-def _plan(
-    labels: ArrayLike,
-    intensity: Image | ArrayLike | None,
-    axes: str | None,
-    scale: Sequence[float] | None,
-    unit: str,
-    channel_names: Sequence[str] | None,
-    volume: bool,
-) -> _Plan:
-    shape = tuple(int(n) for n in labels.shape)
-    if np.dtype(labels.dtype).kind not in "biu":
-        raise InputError(
-            f"The labels hold {labels.dtype} values.",
-            "Labels must be whole numbers: convert them to integers.",
-        )
-    image = intensity if isinstance(intensity, Image) else None
-    if axes is None:
-        fits = image is not None and len(image.label_shape) == len(shape)
-        axes = image.label_axes if image is not None and fits else default_axes(len(shape))
-    axes = check_axes(axes, shape)
-    if not axes.endswith("YX") or "C" in axes:
-        raise InputError(
-            f"The labels have the axes {axes}.", "Move Y and X to the end; labels have no channels."
-        )
-    if intensity is not None and image is None and 0 not in shape:
-        image = Image("the image", (intensity,), axes)  # type: ignore[arg-type]
-    if image is not None and image.label_shape != shape:
-        raise ShapeMismatchError(
-            f"The labels have the shape {shape}, but {image.name} needs labels of {image.label_shape} "
-            f"(axes {image.label_axes}).",
-            "Choose the image that the objects were found in.",
-        )
-    if scale is None and image is not None:
-        scale = image.scale
-    sizes = tuple(float(size) for size in (scale if scale is not None else (1.0,) * len(shape)))
-    if len(sizes) != len(shape):
-        raise ShapeMismatchError(
-            f"There are {len(sizes)} pixel sizes, but the labels have {len(shape)} axes ({axes}).",
-            "Give one for each axis.",
-        )
-    ndim = 3 if volume and axes.endswith("ZYX") else 2
-    if not all(np.isfinite(size) and size > 0 for size in sizes[-ndim:]):
-        raise InputError(f"The size of a pixel is {sizes[-ndim:]}.", "Sizes have to be above 0.")
-    plain = all(size == 1 for size in sizes[-ndim:])
-    return _Plan(
-        shape, axes, sizes, unit or ("pixel" if plain else "unit"), ndim, image, _names(image, channel_names)
-    )
-
-
-def _names(image: Image | None, names: Sequence[str] | None) -> tuple[str, ...]:
-    n = 0 if image is None else image.n_channels
-    if names is None:
-        return ("intensity",) if n == 1 else tuple(f"channel_{i}" for i in range(1, n + 1))
-    if len(names) != n or len(set(names)) != n:
-        raise ShapeMismatchError(
-            f"The channels are called {', '.join(names) or 'nothing'}, but there are {n}.",
-            "Give each channel a name of its own.",
-        )
-    return tuple(names)
-
-
 def _blocks(shape: tuple[int, ...], position: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], ...]]:
     """Blocks of whole rows of one plane after the other."""
     height, width = shape[-2:]
@@ -256,7 +164,7 @@ def _read_labels(labels: ArrayLike, box: tuple[tuple[int, int], ...]) -> NDArray
     return check_labels(labels[(*(low for low, _ in leading), slice(top, bottom))])
 
 
-def _table(plan: _Plan, found: Sequence[tuple[tuple[int, ...], _Measured]]) -> ObjectTable:
+def _table(plan: MeasurementPlan, found: Sequence[tuple[tuple[int, ...], _Measured]]) -> ObjectTable:
     parts = [measured for _, measured in found] or [_Measured(plan.ndim, plan.n_channels)]
     sums = PixelSums.concatenate([part.sums for part in parts if len(part.sums)] or [parts[0].sums])
     names = tuple(_POSITIONS.get(letter, letter.lower()) for letter in plan.axes[: plan.n_leading])

@@ -10,7 +10,6 @@ from weakref import ref
 
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
-from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -19,7 +18,6 @@ from napari_unet.images.storage import write_atomically
 from napari_unet.objects.table import ObjectTable
 from napari_unet.viewer import remembered
 from napari_unet.viewer.fold import Fold
-from napari_unet.viewer.layer_box import LayerBox
 from napari_unet.viewer.objects.measured_table import MeasuredTable, title
 from napari_unet.viewer.objects.measuring import (
     colorable,
@@ -30,10 +28,11 @@ from napari_unet.viewer.objects.measuring import (
     row_count,
     shown_position,
 )
+from napari_unet.viewer.objects.optional_layer_box import OptionalLayerBox
 from napari_unet.viewer.objects.value_colors import (
-    COLORMAP,
     color_by_value,
     is_colored,
+    legend,
     original_colors,
     value_range,
 )
@@ -91,7 +90,7 @@ class MeasureBox(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.image_box = _OptionalLayerBox(lambda layer: isinstance(layer, ImageLayer))
+        self.image_box = OptionalLayerBox(lambda layer: isinstance(layer, ImageLayer))
         self.image_box.setToolTip("The image whose intensities are measured inside each object.")
         self.button = QPushButton("Measure")
         self.button.setToolTip("Measure size, place, shape and intensity of every object.")
@@ -282,7 +281,7 @@ class MeasureBox(QWidget):
             self.color_box.setCurrentIndex(0)
             self.legend.hide()
             return
-        self.legend.setText(_legend(*limits))
+        self.legend.setText(legend(*limits))
 
     def _go_to(self, row: int) -> None:
         layer = self._layer()
@@ -353,35 +352,11 @@ class MeasureBox(QWidget):
         self._say("The layer changed since it was measured. Measure again for its objects now.", "warning")
 
 
-class _OptionalLayerBox(LayerBox):
-    """Begins with an entry for no layer at all."""
-
-    def refresh(self, layers: list[Any], preferred: Any = None, *, required: bool = False) -> None:
-        """Show these layers; a user's choice of none stays."""
-        none_wanted = self.is_chosen_by_user and self.layer is None
-        super().refresh(layers, None if none_wanted else preferred, required=False)
-        self.is_chosen_by_user = self.is_chosen_by_user or none_wanted
-        with QSignalBlocker(self):
-            self.insertItem(0, "none", None)
-        self._select()
-
-
 def _form() -> QFormLayout:
     form = QFormLayout()
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return form
-
-
-def _legend(low: float, high: float) -> str:
-    """A strip of the colours between the values they stand for, as rich text."""
-    if low != low:
-        return "Nothing to colour by: the column holds no numbers."
-    colors = ensure_colormap(COLORMAP).map([i / 15 for i in range(16)])
-    strip = "".join(
-        f'<span style="color: rgb({r:.0f},{g:.0f},{b:.0f})">█</span>' for r, g, b, _ in 255 * colors
-    )
-    return f"{low:.4g}&nbsp;{strip}&nbsp;{high:.4g}"
 
 
 def _release(box: ref[MeasureBox]) -> None:

@@ -86,3 +86,14 @@ def original_colors(layer: Labels) -> None:
     if is_colored(layer):
         layer.colormap = layer.metadata[METADATA][_OWN][0]
     layer.metadata[METADATA] = {k: v for k, v in layer.metadata.get(METADATA, {}).items() if k != _OWN}
+
+
+def legend(low: float, high: float) -> str:
+    """A strip of the colours between the values they stand for, as rich text."""
+    if low != low:
+        return "Nothing to colour by: the column holds no numbers."
+    colors = ensure_colormap(COLORMAP).map([i / 15 for i in range(16)])
+    strip = "".join(
+        f'<span style="color: rgb({r:.0f},{g:.0f},{b:.0f})">█</span>' for r, g, b, _ in 255 * colors
+    )
+    return f"{low:.4g}&nbsp;{strip}&nbsp;{high:.4g}"
