@@ -140,11 +140,14 @@ class PredictedObjects(Event):
         Where they belong in the image's label array.
     objects : ndarray of int32
         0 outside, every object a number of its own within the plane; of the region's shape.
+    final : bool
+        False where the planes of a stack are still to be linked: they come again then, with other numbers.
     """
 
     image: int
     region: Box
     objects: NDArray[np.int32]
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

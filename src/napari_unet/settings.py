@@ -106,7 +106,7 @@ class ObjectSettings(Settings):
         "wider than this fraction of the smaller. 0: never apart; 1: at the slightest neck.",
     )
     min_size: int = Field(
-        0,
+        10,
         ge=0,
         le=10**9,
         title="Smallest object",
@@ -319,6 +319,18 @@ class PredictSettings(ComputeSettings):
         default_factory=ObjectChoice,
         title="Objects",
         description="How objects are found. auto: as suited the model's held-out regions best.",
+        json_schema_extra=_ADVANCED,
+    )
+    link_slices: bool = Field(
+        True,
+        title="Link slices",
+        description="Objects in neighbouring slices of a stack that lie above each other get the same number.",
+        json_schema_extra=_ADVANCED,
+    )
+    link_frames: bool = Field(
+        True,
+        title="Link frames",
+        description="Objects keep their numbers, and so their colours, from frame to frame of a time series.",
         json_schema_extra=_ADVANCED,
     )
     average_turns: bool = Field(

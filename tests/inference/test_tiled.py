@@ -18,8 +18,8 @@ from napari_unet.errors import InputError, OutOfMemoryError
 from napari_unet.events import Box, Notice
 from napari_unet.inference import TiledNetwork, fold_batch_norm, predict_logits
 from napari_unet.inference.part import part_logits
-from napari_unet.nets.outputs import probabilities
 from napari_unet.nets import UNet, init_weights
+from napari_unet.nets.outputs import probabilities
 
 
 def seasoned(**options: Any) -> UNet:

@@ -230,7 +230,7 @@ class _Result:
         key = tuple(slice(start, stop) for start, stop in event.region)
         if isinstance(event, PredictedObjects):
             self.labels[key] = event.objects
-            self._missing -= event.objects.size
+            self._missing -= event.objects.size * event.final
             return self._missing <= 0
         if self.probabilities is not None and event.probabilities is not None:
             self.probabilities[(slice(None), *key)] = event.probabilities

@@ -1,44 +1,128 @@
-"""Objects from a network's answer: the maps of a plane collected tile by tile, then decoded."""
+"""Objects from a network's answer: maps collected tile by tile, decoded plane by plane, linked through a stack."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.events import Box
-from napari_unet.objects.decoding import cut, find_basins
+from napari_unet.events import Box, PredictedObjects
+from napari_unet.objects.basins import find_basins
+from napari_unet.objects.decoding import cut
+from napari_unet.objects.linking import link_frames, link_slices
 from napari_unet.settings import ObjectSettings
 
-
-class PlaneMaps:
-    """The maps of one plane (a volume for a 3D network), filled tile by tile.
-
-    Parameters
-    ----------
-    region : Box
-        What is predicted of it, in spatial axes.
-    """
-
-    def __init__(self, region: Box) -> None:
-        self._origin = [start for start, _ in region]
-        self._maps = np.zeros((2, *(stop - start for start, stop in region)), np.uint8)
-        self._missing = prod(self._maps.shape[1:])
-
-    def add(self, core: Box, maps: NDArray[np.uint8]) -> bool:
-        """Take the maps ``(2, *core)`` of a tile; returns whether the plane is complete now."""
-        inside = tuple(slice(a - o, b - o) for (a, b), o in zip(core, self._origin, strict=True))
-        self._maps[(slice(None), *inside)] = maps
-        self._missing -= prod(maps.shape[1:])
-        return self._missing <= 0
-
-    def decode(self, settings: ObjectSettings) -> NDArray[np.int32]:
-        """Number the objects."""
-        return decode(self._maps, settings)
+LARGEST_IN_MEMORY = 1 << 28
+"""Bytes of a stack's objects from which on they wait in a file to be linked."""
 
 
 def decode(maps: NDArray[np.uint8], settings: ObjectSettings) -> NDArray[np.int32]:
     """Objects in maps ``(2, *spatial)``: foreground and height, see :func:`napari_unet.nets.outputs.object_maps`."""
     foreground, height = maps
     return cut(find_basins(foreground, height), foreground, settings)
+
+
+class ObjectFinder:
+    """Finds the objects of one image as its tiles come in.
+
+    Parameters
+    ----------
+    image : int
+        Index into the images of the request.
+    box : Box
+        What is predicted of the image, in its label axes.
+    axes : str
+        The image's label axes.
+    ndim : int
+        Spatial dimensions of the network, the last axes.
+    settings : ObjectSettings
+        How objects are found.
+    linked : str
+        Of ``"ZT"`` those along which objects are linked: slices of a stack, frames of a time series.
+    """
+
+    def __init__(
+        self, image: int, box: Box, axes: str, ndim: int, settings: ObjectSettings, linked: str
+    ) -> None:
+        self._image, self._box, self._ndim, self._settings = image, box, ndim, settings
+        self._leading = axes[: len(axes) - ndim]
+        shape = [stop - start for start, stop in box]
+        self._linked = [
+            axis for axis in "ZT" if axis in linked and axis in self._leading and shape[axes.index(axis)] > 1
+        ]
+        self._planes: dict[Box, _Plane] = {}
+        self._stack = _room(shape) if self._linked else None
+
+    def add(self, position: Box, core: Box, maps: NDArray[np.uint8]) -> PredictedObjects | None:
+        """Take the maps ``(2, *core)`` of a tile; returns the objects of its plane if that is complete now.
+
+        Parameters
+        ----------
+        position : Box
+            Of the plane, along the leading axes.
+        core : Box
+            Of the tile, in spatial axes.
+        """
+        spatial = self._box[len(self._leading) :]
+        plane = self._planes.setdefault(position, _Plane(spatial))
+        if not plane.add(core, maps):
+            return None
+        del self._planes[position]
+        region = (*position, *spatial)
+        objects = decode(plane.maps, self._settings).reshape([stop - start for start, stop in region])
+        if self._stack is not None:
+            self._stack[self._inside(region)] = objects
+        return PredictedObjects(self._image, region, objects, final=self._stack is None)
+
+    def finish(self) -> Iterator[PredictedObjects]:
+        """Link the objects of all planes, which then come again, with their final numbers."""
+        stack = self._stack
+        if stack is None:
+            return
+        for axis in self._linked:
+            along = self._leading.index(axis)
+            # Slices are linked within a frame; then what is the same in two frames is a whole stack.
+            kept = [along] if axis == "Z" else [along, *(i for i, a in enumerate(self._leading) if a == "Z")]
+            others = [i for i in range(len(self._leading)) if i not in kept]
+            for position in np.ndindex(*(stack.shape[i] for i in others)):
+                chosen = dict(zip(others, position, strict=True))
+                view = stack[tuple(chosen.get(i, slice(None)) for i in range(stack.ndim))]
+                view = np.moveaxis(view, sorted(kept).index(along), 0)
+                (link_slices if axis == "Z" else link_frames)(view, out=view)
+        spatial = self._box[len(self._leading) :]
+        for at in np.ndindex(*stack.shape[: len(self._leading)]):
+            region = (
+                *((low + i, low + i + 1) for i, (low, _) in zip(at, self._box, strict=False)),
+                *spatial,
+            )
+            yield PredictedObjects(self._image, region, np.array(stack[self._inside(region)]))
+
+    def _inside(self, region: Box) -> tuple[slice, ...]:
+        return tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(region, self._box, strict=True))
+
+
+class _Plane:
+    """The maps of one plane (a volume for a 3D network)."""
+
+    def __init__(self, box: Box) -> None:
+        self._origin = [start for start, _ in box]
+        self.maps = np.zeros((2, *(stop - start for start, stop in box)), np.uint8)
+        self._missing = prod(self.maps.shape[1:])
+
+    def add(self, core: Box, maps: NDArray[np.uint8]) -> bool:
+        """Take a tile; returns whether the plane is complete now."""
+        inside = tuple(slice(a - o, b - o) for (a, b), o in zip(core, self._origin, strict=True))
+        self.maps[(slice(None), *inside)] = maps
+        self._missing -= prod(maps.shape[1:])
+        return self._missing <= 0
+
+
+def _room(shape: Sequence[int]) -> NDArray[np.int32]:
+    """An array of zeros, in a nameless file where it is large."""
+    if 4 * prod(shape) <= LARGEST_IN_MEMORY:
+        return np.zeros(tuple(shape), np.int32)
+    with tempfile.TemporaryFile() as file:  # stays open as long as it is mapped
+        return np.memmap(file, np.int32, "w+", shape=tuple(shape))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from time import perf_counter
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_unet.axes import spatial_letters
 from napari_unet.device import choose_device, choose_precision, choose_threads, probe
@@ -29,15 +27,16 @@ from napari_unet.events import (
 )
 from napari_unet.images import Image
 from napari_unet.images.normalisation import IntensityStatistics
-from napari_unet.inference.objects import PlaneMaps
+from napari_unet.inference.labelling import ToLabels, class_values, label_type
+from napari_unet.inference.objects import ObjectFinder
 from napari_unet.inference.pieces import Read
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.inference.tiles import distance
 from napari_unet.models.files import Model, load_model
 from napari_unet.models.record import ModelRecord
-from napari_unet.nets.outputs import class_indices, class_probabilities, object_maps
+from napari_unet.nets.outputs import object_maps
 from napari_unet.requests import PredictionRequest
-from napari_unet.settings import Outputs, PredictSettings
+from napari_unet.settings import PredictSettings
 
 _PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -109,7 +108,7 @@ def predict_array(
     image = Image("The image", (array,), axes or ("C" * (array.ndim - len(spatial)) + spatial))
     values = class_values(model.record)
     is_object = model.record.annotation.kind == "objects"
-    labels = np.zeros(image.label_shape, np.int32 if is_object else _label_type(values))
+    labels = np.zeros(image.label_shape, np.int32 if is_object else label_type(values))
     probabilities = (
         np.zeros((len(values), *image.label_shape), np.float16) if settings.probabilities else None
     )
@@ -123,12 +122,6 @@ def predict_array(
         elif isinstance(event, PredictedObjects):
             labels[tuple(slice(start, stop) for start, stop in event.region)] = event.objects
     return labels, probabilities
-
-
-def class_values(record: ModelRecord) -> tuple[int, ...]:
-    """Class values as painted, in the order of the probabilities: two for a network with a single logit."""
-    values = record.annotation.values
-    return (0, *values) if record.network.n_classes == 1 and len(values) == 1 else values
 
 
 def _predict(
@@ -222,8 +215,9 @@ def _run(
     stop: Callable[[], bool],
 ) -> Iterator[Event]:
     n = record.network.ndim
-    to_labels = _ToLabels(class_values(record), record.network.outputs, settings.probabilities)
-    is_object = record.annotation.kind == "objects"
+    to_labels = ToLabels(class_values(record), record.network.outputs, settings.probabilities)
+    of_objects = record.annotation.kind == "objects"
+    linked = "Z" * settings.link_slices + "T" * settings.link_frames
     decoding = settings.objects.over(record.objects)
     total = sum(prod(b - a for a, b in box) for box in boxes)
     done = 0
@@ -243,26 +237,25 @@ def _run(
         positions = _positions(box[:-n], centre[:-n] if centre is not None else None)
         reads = (_reader(image, statistics, leading) for leading in positions)
         view = centre[-n:] if centre is not None else None
-        collected: dict[int, PlaneMaps] = {}
+        finder = ObjectFinder(index, box, image.label_axes, n, decoding, linked) if of_objects else None
         for item in network.stack(reads, image.label_shape[-n:], box[-n:], view):
             if isinstance(item, Notice):
                 yield item
                 continue
             plane, core, logits = item
             yield to_labels.event(index, (*positions[plane], *core), logits)
-            if is_object:
-                maps = collected.setdefault(plane, PlaneMaps(box[-n:]))
-                if maps.add(core, object_maps(logits[None], record.network.outputs)[0].cpu().numpy()):
-                    del collected[plane]
-                    region = (*positions[plane], *box[-n:])
-                    shape = [stop - start for start, stop in region]
-                    yield PredictedObjects(index, region, maps.decode(decoding).reshape(shape))
+            if finder is not None:
+                maps = object_maps(logits[None], record.network.outputs)[0].cpu().numpy()
+                if (objects := finder.add(positions[plane], core, maps)) is not None:
+                    yield objects
             done += prod(b - a for a, b in core)
             seconds_left = (perf_counter() - start) * (total - done) / done
             yield Progress(done / total, seconds_left, f"image {index + 1} of {len(images)}")
             if stop() and done < total:
                 yield finished(True)
                 return
+        if finder is not None:
+            yield from finder.finish()
     yield finished(False)
 
 
@@ -281,34 +274,6 @@ def _reader(image: Image, statistics: IntensityStatistics, leading: Box) -> Read
         return block.reshape(block.shape[0], *block.shape[1 + len(leading) :])
 
     return read
-
-
-@dataclass(frozen=True)
-class _ToLabels:
-    """From logits to class values as painted."""
-
-    values: tuple[int, ...]
-    outputs: Outputs
-    with_probabilities: bool
-
-    def event(self, image: int, region: Box, logits: Tensor) -> PredictedRegion:
-        shape = tuple(stop - start for start, stop in region)
-        values = torch.tensor(self.values, dtype=torch.int32, device=logits.device)
-        labels = (
-            values[class_indices(logits[None], self.outputs)[0]]
-            .cpu()
-            .numpy()
-            .astype(_label_type(self.values))
-        )
-        probabilities = None
-        if self.with_probabilities:
-            classes = class_probabilities(logits[None].float(), self.outputs)[0]
-            probabilities = classes.half().cpu().numpy().reshape(len(self.values), *shape)
-        return PredictedRegion(image, region, labels.reshape(shape), probabilities)
-
-
-def _label_type(values: Sequence[int]) -> type[np.integer[Any]]:
-    return np.uint8 if max(values) < 256 else np.uint16
 
 
 def _channels(n: int) -> str:

@@ -13,6 +13,7 @@ from napari_unet.errors import OutOfMemoryError, TrainingDivergedError
 from napari_unet.events import Event, Finished, ModelSaved, Notice, Progress, TrainingStep, Validation
 from napari_unet.requests import TrainingRequest
 from napari_unet.training.batches import Batches
+from napari_unet.training.decoding import settle_decoding
 from napari_unet.training.held_out import HeldOut, Scored
 from napari_unet.training.optimisation import Optimisation
 from napari_unet.training.recording import Recorder
@@ -119,6 +120,8 @@ class Loop:
                 "Train again with a lower learning rate.",
             )
         path = None
+        if not stopped:
+            yield from self._settle_decoding()
         if self.recorder.has_weights:
             path = str(self.request.output)
             if not self.recorder.is_saved:
@@ -132,6 +135,20 @@ class Loop:
             "steps_per_second": round(schedule.step / max(training_seconds, 1e-9), 3),
         }
         yield Finished(stopped, path, summary)
+
+    def _settle_decoding(self) -> Iterator[Event]:
+        """Choose how the best weights' objects are found; nothing for other annotations."""
+        weights = self.recorder.best_weights
+        if self.request.annotation.kind != "objects" or not self.held_out or weights is None:
+            return
+        yield Progress(1.0, None, "choosing how objects are told apart")
+        optimisation = self.optimisation
+        network = optimisation.average.network
+        network.load_state_dict(weights)
+        with torch.no_grad():
+            self.recorder.settle(
+                settle_decoding(self.held_out, network, optimisation.forward, optimisation.device)
+            )
 
     def _step(self) -> Iterator[Event]:
         """One step, in several smaller batches if memory runs out."""

@@ -97,6 +97,16 @@ class Recorder:
         return True
 
     @property
+    def best_weights(self) -> dict[str, torch.Tensor] | None:
+        """What would be saved."""
+        return self._weights
+
+    def settle(self, objects: ObjectSettings | None) -> None:
+        """Take note of how a model for objects finds them."""
+        self.objects = objects
+        self._is_saved = False
+
+    @property
     def is_saved(self) -> bool:
         """Whether the best weights are on disk, with the history up to now."""
         return self._is_saved

@@ -1,0 +1,82 @@
+"""How objects are found best, by trying: where somebody knows the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.objects.basins import find_basins
+from napari_unet.objects.decoding import cut
+from napari_unet.settings import ObjectSettings
+
+SPLITTING = (0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+FOREGROUND = (0.3, 0.4, 0.5, 0.6, 0.7)
+"""What is tried."""
+
+_ROUNDS = 2
+
+Maps = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.signedinteger]]
+"""Foreground, height, and the objects there are: 0 outside, negative where unknown."""
+
+Score = Callable[[NDArray[np.int32], NDArray[np.signedinteger]], float]
+"""From objects found and objects there are to a number that is larger for better ones."""
+
+
+def tune(maps: Sequence[Maps], score: Score, start: ObjectSettings) -> tuple[ObjectSettings, float]:
+    """Choose the settings with the best mean score, one after another, twice around.
+
+    Parameters
+    ----------
+    maps : sequence of (foreground, height, objects)
+        Of a network, with the truth.
+    score : callable
+        Of one prediction.
+    start : ObjectSettings
+        Kept where nothing is better; holes and objects at the edge are left as they are.
+
+    Returns
+    -------
+    ObjectSettings
+    float
+        Their mean score; nan without maps.
+    """
+    if not maps:
+        return start, nan
+    basins = [find_basins(foreground, height) for foreground, height, _ in maps]
+    tried: dict[ObjectSettings, float] = {}
+
+    def value(settings: ObjectSettings) -> float:
+        if settings not in tried:
+            tried[settings] = float(
+                np.mean(
+                    [
+                        score(cut(found, foreground, settings), objects)
+                        for found, (foreground, _, objects) in zip(basins, maps, strict=True)
+                    ]
+                )
+            )
+        return tried[settings]
+
+    candidates = {"splitting": SPLITTING, "foreground": FOREGROUND, "min_size": _sizes(maps)}
+    best = start
+    for _ in range(_ROUNDS):
+        before = best
+        for name, values in candidates.items():
+            others = [best.model_copy(update={name: v}) for v in values]
+            best = max([best, *others], key=value)  # the first of equals
+        if best == before:
+            break
+    return best, value(best)
+
+
+def _sizes(maps: Sequence[Maps]) -> list[int]:
+    """From nothing to the size of the smaller objects there are."""
+    counts = [np.bincount(objects[objects > 0].ravel()) for _, _, objects in maps]
+    sizes = np.concatenate([c[c > 0] for c in counts]) if counts else np.empty(0)
+    if not len(sizes):
+        return []
+    least, small = np.quantile(sizes, (0.01, 0.05))
+    return sorted({0, int(least / 2), int(least), int(small)})
