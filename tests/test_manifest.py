@@ -28,7 +28,7 @@ def test_it_is_found_by_its_entry_point():
 
 def test_widgets_and_samples(manifest):
     widgets = [widget.display_name for widget in manifest.contributions.widgets]
-    assert widgets == ["Train U-Net", "Segment with U-Net", "Scores"]
+    assert widgets == ["Train U-Net", "Segment with U-Net", "Scores", "Objects"]
     keys = {sample.key for sample in manifest.contributions.sample_data}
     assert {"nuclei", "histology", "vessels", "myelin"} <= keys
 
@@ -40,7 +40,7 @@ def test_reader_takes_model_files_only(manifest):
 
 @pytest.mark.parametrize(
     ("menu", "command"),
-    [("annotate", "train"), ("segment", "segment"), ("measure", "scores")],
+    [("annotate", "train"), ("segment", "segment"), ("measure", "scores"), ("measure", "objects")],
 )
 def test_menus_of_a_live_napari_hold_the_docks(make_napari_viewer, menu, command):
     make_napari_viewer()
@@ -51,7 +51,7 @@ def test_menus_of_a_live_napari_hold_the_docks(make_napari_viewer, menu, command
     assert f"{NAME}.{command}" in commands
 
 
-@pytest.mark.parametrize("widget", ["Scores", "Segment with U-Net", "Train U-Net"])
+@pytest.mark.parametrize("widget", ["Objects", "Scores", "Segment with U-Net", "Train U-Net"])
 def test_opening_a_dock_loads_no_torch(widget, tmp_path):
     program = f"""
 import sys, time

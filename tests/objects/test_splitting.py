@@ -159,7 +159,7 @@ def test_new_ids_follow_the_highest_of_the_whole_stack():
 def test_full_types_are_said():
     labels = dumbbell().astype(np.uint8)
     labels[0, 0] = 255
-    with pytest.raises(InputError, match="no number left.*uint8 end at 255"):
+    with pytest.raises(InputError, match=r"no number left.*uint8 end at 255"):
         split_by_line(labels, [(5, 30), (35, 30)])
     with pytest.raises(InputError, match="no number left"):
         split_by_points(labels, (20, 19), (20, 41))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,8 @@ def split_by_line(
 
 def split_by_points(
     labels: NDArray[Any],
-    first: Sequence[float],
-    second: Sequence[float],
+    first: Sequence[float] | Floats,
+    second: Sequence[float] | Floats,
     part: Part | None = None,
     spacing: Sequence[float] | None = None,
 ) -> Edit:
@@ -240,5 +241,5 @@ def _raster(line: Floats, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDA
 
 
 def _steps(corners: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-    for start, stop in zip(corners[:-1], corners[1:], strict=True):
+    for start, stop in pairwise(corners):
         yield from zip(*straight_line(*start, *stop), strict=True)

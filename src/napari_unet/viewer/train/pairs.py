@@ -76,6 +76,17 @@ def guess_pair(layers: Sequence[Layer], selected: Iterable[Layer]) -> LayerPair:
     return LayerPair((image,), annotation)
 
 
+def pair_of(labels: LabelsLayer, layers: Sequence[Layer]) -> LayerPair:
+    """Return the pair of given labels: with the image they were predicted of, else the nearest below that fits."""
+    images = [im for im in image_layers(layers) if fits(im, labels)]
+    predicted_of = (labels.metadata.get(METADATA, {}).get("record") or {}).get("image")
+    below = {id(la) for la in layers[: list(layers).index(labels)]}
+    best = max(
+        images, key=lambda im: (im.name == predicted_of, id(im) in below, images.index(im)), default=None
+    )
+    return LayerPair((best,) if best is not None else (), labels)
+
+
 def fits(image: ImageLayer, labels: LabelsLayer) -> bool:
     """Whether ``labels`` could have been drawn on ``image``: the same shape, with or without channels."""
     try:

@@ -24,6 +24,7 @@ from napari_unet.viewer.train.pairs import (
     has_gone,
     image_layers,
     labels_layers,
+    pair_of,
     read_pair,
 )
 from napari_unet.viewer.train.regions import Placement
@@ -187,6 +188,17 @@ class SourceBox(QWidget):
         self._is_guessed = False
         self._show(pairs)
         self.changed.emit()
+
+    def use_labels(self, labels: Labels) -> LayerPair:
+        """Learn from these labels: in place of others of the same image, else as one pair more. Returns the pair."""
+        self.use_layers.setChecked(True)
+        pairs = [] if self._is_guessed else self.pairs
+        known = next((pair for pair in pairs if pair.labels is labels), None)
+        pair = known or pair_of(labels, list(self._viewer.layers))
+        if known is None:
+            others = [other for other in pairs if not pair.images or other.images != pair.images]
+            self.show_pairs([*others, pair])
+        return pair
 
     def close_connections(self) -> None:
         """Hear no more of the viewer; the dock is going."""
