@@ -98,7 +98,7 @@ class ObjectSettings(Settings):
         description="Probability from which on a pixel belongs to an object. Lower: larger objects, and more of them.",
     )
     splitting: float = Field(
-        0.7,
+        0.8,
         ge=0,
         le=1,
         title="Splitting",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from napari_unet.errors import InputError, ModelFileError, ShapeMismatchError, StorageError
 from napari_unet.events import Notice
 from napari_unet.images import AnnotatedImage, IntensityStatistics, Normalisation, image_hash
@@ -17,6 +19,7 @@ from napari_unet.nets import UNet, init_weights
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import NetworkSettings
 from napari_unet.training.coverage import Plane, annotated_planes
+from napari_unet.training.object_targets import start_from_means
 from napari_unet.training.pieces import number_pieces
 from napari_unet.training.split import Split, plan_validation
 
@@ -160,6 +163,9 @@ def starting_network(
     """
     network = UNet.from_settings(settings)
     init_weights(network)
+    if settings.outputs == "distances":
+        background, foreground = np.sum([plane.counts for plane in preparation.planes], axis=0)
+        start_from_means(network, foreground / (background + foreground))
     if preparation.parent is None:
         return network, None
     weights = preparation.parent.network.state_dict()
