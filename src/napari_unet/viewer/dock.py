@@ -1,4 +1,4 @@
-"""What our three docks have in common: their place in the window, and noticing that they were closed."""
+"""What our docks have in common: their place in the window, and noticing that they were closed."""
 
 from __future__ import annotations
 

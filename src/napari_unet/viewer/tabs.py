@@ -1,4 +1,4 @@
-"""Our docks share one place in the window, as tabs: below each other none of the three has room."""
+"""Our docks share one place in the window, as tabs: below each other none of them has room."""
 
 from __future__ import annotations
 

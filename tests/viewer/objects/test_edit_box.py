@@ -235,6 +235,19 @@ def test_a_volume_is_changed_as_a_whole_or_in_the_slice_shown(open_dock, qtbot):
     np.testing.assert_array_equal(it.layer.data, stack)
 
 
+def test_a_slice_outside_the_layer_is_said(open_dock, qtbot):
+    it = open_dock(np.stack([cells()] * 3), metadata={"axes": "TYX"})
+    it.viewer.add_image(np.zeros((9, 60, 80)), translate=(-3, 0, 0))
+    it.viewer.layers.selection.active = it.layer
+    pick(it, qtbot, (12, 12))
+    for point in (5, -1):
+        it.viewer.dims.set_point(0, point)
+        it.box.tools.pick([1])
+        press(qtbot, it.box.buttons.delete)
+        assert it.box.note.text() == "The slice shown lies outside cells. Move the sliders to it."
+    assert ids(it.layer) == {1, 2, 4, 5}
+
+
 def test_a_frame_is_changed_by_itself(open_dock, qtbot):
     frames = np.stack([cells()] * 3)
     it = open_dock(frames.copy(), metadata={"axes": "TYX"})

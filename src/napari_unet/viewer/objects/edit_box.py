@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QHideEvent, QKeyEvent
@@ -56,7 +55,7 @@ class EditBox(QWidget):
         self.viewer: napari.Viewer = getattr(viewer, "__wrapped__", viewer)
         self._chosen = chosen
         self._layer: Labels | None = None
-        self._done: Edit | None = None
+        self._done: tuple[tuple[int, ...], int] | None = None
         self._copying = Background()
         self.tools = CanvasTools(self.viewer, self)
         self._build()
@@ -238,8 +237,8 @@ class EditBox(QWidget):
                 self.tools.start("pick", layer)
             self._say(f"Click what to {verb}, then press this button again. Esc ends.")
             return []
-        part = self.part_box.part(self.viewer, layer)
-        return [] if self._apply(lambda: make(layer.data, picked, part)) is None else picked
+        edit = self._apply(lambda: make(layer.data, picked, self._part(layer)))
+        return [] if edit is None else picked
 
     # other changes
 
@@ -261,14 +260,12 @@ class EditBox(QWidget):
         if layer is not None:
             rows, columns = self._plane()
             corners = [(point[rows], point[columns]) for point in line]
-            part = self.part_box.part(self.viewer, layer)
-            self._split(lambda: split_by_line(layer.data, corners, (rows, columns), part))
+            self._split(lambda: split_by_line(layer.data, corners, (rows, columns), self._part(layer)))
 
     def _split_by_points(self, first: Point, second: Point) -> None:
         layer = self._layer
         if layer is not None:
-            part = self.part_box.part(self.viewer, layer)
-            self._split(lambda: split_by_points(layer.data, first, second, part, layer.scale))
+            self._split(lambda: split_by_points(layer.data, first, second, self._part(layer), layer.scale))
 
     def _split(self, make: Callable[[], Edit]) -> None:
         edit = self._apply(make)
@@ -296,10 +293,13 @@ class EditBox(QWidget):
         layer.visible = True  # a hidden layer has no slice for napari to change with it
         with layer.block_history():
             layer.data_setitem(indices, values)
-        self._done = edit
+        self._done = tuple(int(axis[0]) for axis in indices), int(values[0])
         return edit
 
     # what is seen
+
+    def _part(self, layer: Labels) -> Part:
+        return self.part_box.part(self.viewer, layer)
 
     def _plane(self) -> tuple[int, int]:
         """The two axes of the layer that make the slice shown."""
@@ -320,9 +320,9 @@ class EditBox(QWidget):
     def _on_drawn(self, _event: Any = None) -> None:
         """Maybe after an undo, which napari does not announce: what is said may be true no longer."""
         layer, done = self._layer, self._done
-        if layer is None or done is None or layer.ndim != len(done.region):
+        if layer is None or done is None or layer.ndim != len(done[0]):
             return
-        if not np.array_equal(layer.data[done.region], done.block):
+        if layer.data[done[0]] != done[1]:
             self._done = None
             self.tools.outline(self.tools.picked)
             self._say("")

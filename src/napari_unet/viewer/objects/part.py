@@ -9,6 +9,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QWidget
 
+from napari_unet.errors import InputError
 from napari_unet.objects.editing import Part
 from napari_unet.viewer.layers import layer_axes
 
@@ -65,11 +66,19 @@ class PartBox(QComboBox):
         return len(self._offered) > 1
 
     def part(self, viewer: napari.Viewer, layer: Labels) -> Part:
-        """The part of the layer that is chosen, at the place that is shown."""
+        """The part of the layer that is chosen, at the place that is shown.
+
+        Raises
+        ------
+        InputError
+            If that place lies outside the layer.
+        """
         fixed = self.currentData() or ()
-        return Part(
-            tuple(p if axis in fixed else None for axis, p in enumerate(shown_position(viewer, layer)))
-        )
+        position = shown_position(viewer, layer)
+        sides = zip(position, layer.data.shape, strict=True)
+        if not all(0 <= (p or 0) < size for axis, (p, size) in enumerate(sides) if axis in fixed):
+            raise InputError(f"The slice shown lies outside {layer.name}.", "Move the sliders to it.")
+        return Part(tuple(p if axis in fixed else None for axis, p in enumerate(position)))
 
 
 def _offers(viewer: napari.Viewer, layer: Labels) -> list[tuple[str, tuple[int, ...]]]:

@@ -66,6 +66,7 @@ class CanvasTools(QObject):
         self._first: Point | None = None
         self.tool: Tool | None = None
         self.picked: list[int] = []
+        self._places: dict[int, int] = {}
         self._later = QTimer(self)  # undo is not announced but by the layer being drawn anew
         self._later.setSingleShot(True)
         self._later.setInterval(100)
@@ -91,7 +92,7 @@ class CanvasTools(QObject):
         gesture, self._gesture = self._gesture, None
         highlight, self._highlight = self._highlight, None
         layer, self._layer = self._layer, None
-        self.tool, self._first, self.picked = None, None, []
+        self.tool, self._first, self.picked, self._places = None, None, [], {}
         self._later.stop()
         if layer is not None:
             layer.events.set_data.disconnect(self._on_drawn)
@@ -152,10 +153,20 @@ class CanvasTools(QObject):
         layer = self._layer
         if layer is None or obstacle(layer):
             return
-        there = [number for number in self.picked if (layer.data == number).any()]
+        there = [number for number in self.picked if self._is_there(number, layer.data)]
         if there != self.picked:
             self.pick(there)
             self._say_picked()
+
+    def _is_there(self, number: int, labels: Any) -> bool:
+        """Whether an object is in the layer; looks first where it was found the last time."""
+        place = self._places.get(number)
+        if place is None or labels.reshape(-1)[place] != number:
+            found = labels.reshape(-1) == number
+            place = int(found.argmax())
+            self._places[number] = place
+            return bool(found[place])
+        return True
 
     def _say_picked(self) -> None:
         self._say(f"Picked: {listed(self.picked)}." if self.picked else NEXT["pick"])
