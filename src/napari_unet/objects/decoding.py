@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label
 
 from napari_unet.errors import InputError
 from napari_unet.objects.basins import Basins
+from napari_unet.objects.regions import find_regions, find_runs, settle
 from napari_unet.settings import ObjectSettings
 
 
 def cut(basins: Basins, foreground: NDArray[np.uint8], settings: ObjectSettings) -> NDArray[np.int32]:
     """Number the objects.
 
-    Passes are looked at from the highest down. The two sides become one where the pass is at least
-    ``settings.splitting`` times as high as the lower of their peaks: where objects are bulges of one, the neck between
-    them is nearly as deep as the bulges themselves. What is then smaller than ``settings.min_size`` joins the
-    neighbour with the highest pass.
+    Basins become one where the neck between them is wide (:meth:`.basins.Forest.merged`). Where the foreground is too
+    improbable they end; what falls apart there are objects of their own. Small ones, holes, objects at the edge and
+    numbers: :func:`.regions.settle`.
 
     Parameters
     ----------
@@ -42,83 +39,25 @@ def cut(basins: Basins, foreground: NDArray[np.uint8], settings: ObjectSettings)
     """
     if foreground.shape != basins.labels.shape:
         raise InputError(
-            f"The foreground has the shape {foreground.shape}, the basins {basins.labels.shape}."
+            f"The foreground has the shape {foreground.shape}, the basins {basins.labels.shape}.",
+            "Find the basins of these maps first.",
         )
-    inside = foreground >= np.ceil(255 * settings.foreground)
-    found = np.where(inside, basins.labels, 0)
-    sizes = np.bincount(found.ravel(), minlength=len(basins) + 1)
-    found = _merged(basins, sizes, settings)[found]
-    pieces = np.asarray(label(found, connectivity=1), np.int32)
-    sizes = np.bincount(pieces.ravel())
-    kept = sizes >= max(1, settings.min_size)
-    kept[0] = False
-    objects = _renumbered(pieces, kept)
-    if settings.fill_holes:
-        fill_holes(objects)
-    if not settings.edge_objects:
-        kept = np.ones(objects.max() + 1, bool)
-        kept[0] = False
-        for axis, end in product(range(objects.ndim), (0, -1)):
-            kept[np.take(objects, end, axis).ravel()] = False
-        objects = _renumbered(objects, kept)
-    return objects
+    runs = find_runs(inside(basins.labels, foreground, settings))
+    sizes = runs.sizes(len(basins) + 1)
+    sizes[0] = 0
+    regions, painted = find_regions(runs.relabelled(objects_of(basins.forest.merged(sizes, settings))))
+    return painted.paint(settle(regions, settings))
 
 
-def fill_holes(objects: NDArray[np.int32]) -> None:
-    """Give what a single object encloses to it, in place; what lies between objects, or at the edge, stays free."""
-    gaps = np.asarray(label(objects == 0, connectivity=objects.ndim), np.int32)
-    n = int(gaps.max())
-    lowest = np.full(n + 1, np.iinfo(np.int32).max, np.int32)
-    highest = np.zeros(n + 1, np.int32)
-    for axis in range(objects.ndim):
-        ahead = (slice(None),) * axis + (slice(1, None),)
-        behind = (slice(None),) * axis + (slice(None, -1),)
-        for gap, beside in ((ahead, behind), (behind, ahead)):
-            met = np.flatnonzero((objects[gap] == 0) & (objects[beside] > 0))
-            which, owner = gaps[gap].ravel()[met], objects[beside].ravel()[met]
-            np.minimum.at(lowest, which, owner)
-            np.maximum.at(highest, which, owner)
-    for axis, end in product(range(objects.ndim), (0, -1)):  # open to what lies beyond
-        highest[np.take(gaps, end, axis).ravel()] = 0
-    owners = np.where(lowest == highest, highest, 0)
-    owners[0] = 0
-    if owners.any():
-        objects += owners[gaps]
+def inside(
+    labels: NDArray[np.int32], foreground: NDArray[np.uint8], settings: ObjectSettings
+) -> NDArray[np.int32]:
+    """The labels where the foreground is probable enough, 0 elsewhere."""
+    return labels * (foreground >= np.ceil(255 * settings.foreground))
 
 
-def _merged(basins: Basins, sizes: NDArray[np.intp], settings: ObjectSettings) -> NDArray[np.int32]:
-    """The basin that stands for each one's object, by number."""
-    parent = list(range(len(basins) + 1))
-    peaks, size = basins.peaks.tolist(), sizes.tolist()
-
-    def root(basin: int) -> int:
-        while parent[basin] != basin:
-            parent[basin] = parent[parent[basin]]
-            basin = parent[basin]
-        return basin
-
-    def join(one: int, other: int) -> None:
-        if peaks[one] < peaks[other]:
-            one, other = other, one
-        parent[other] = one
-        size[one] += size[other]
-
-    apart = []
-    for height, first, second in zip(
-        basins.passes.tolist(), basins.first.tolist(), basins.second.tolist(), strict=True
-    ):
-        one, other = root(first), root(second)
-        if height >= settings.splitting * min(peaks[one], peaks[other]):
-            join(one, other)
-        else:
-            apart.append((first, second))
-    for first, second in apart:
-        one, other = root(first), root(second)
-        if min(size[one], size[other]) < settings.min_size:
-            join(one, other)
-    return np.array([root(basin) for basin in range(len(parent))], np.int32)
-
-
-def _renumbered(objects: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """1 to n without gaps for those kept, 0 for the others."""
-    return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[objects])
+def objects_of(owner: NDArray[np.int32]) -> NDArray[np.int32]:
+    """By basin: the number of its object, from 1, given what stands for it; 0 stays 0."""
+    table = owner + np.int32(1)
+    table[0] = 0
+    return table

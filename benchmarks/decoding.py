@@ -1,0 +1,91 @@
+"""How long it takes to find objects in maps, in milliseconds on one core; nothing here fails when it takes longer.
+
+``python -m benchmarks.decoding --size 2048 --objects 5000``
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from napari_unet.objects.basins import find_basins
+from napari_unet.objects.decoding import cut
+from napari_unet.settings import ObjectSettings
+
+Maps = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]
+
+
+def crowd(shape: tuple[int, ...], n: int, seed: int = 0, gap: float = 1.15, noise: float = 6.0) -> Maps:
+    """Foreground, height and numbers of ``n`` objects that touch in places, with the noise of a network.
+
+    Centres lie on a jittered grid; a pixel belongs to the nearest one unless it is too far from it.
+    """
+    random = np.random.default_rng(seed)
+    spacing = (np.prod(shape) / n) ** (1 / len(shape))
+    counts = [max(1, round(side / spacing)) for side in shape]
+    grid = np.stack(np.meshgrid(*(np.arange(c) + 0.5 for c in counts), indexing="ij"), -1).reshape(-1, len(shape))
+    grid = random.permutation(grid)[:n] + random.uniform(-0.3, 0.3, (min(n, len(grid)), len(shape)))
+    centres = grid * (np.array(shape) / counts)
+    radii = random.uniform(0.38, 0.62, len(centres)) * spacing / gap
+    pixels = np.stack(np.indices(shape), -1).reshape(-1, len(shape))
+    near, which = cKDTree(centres).query(pixels, workers=1)
+    objects = np.where(near < radii[which], which + 1, 0).reshape(shape).astype(np.int32)
+    depth = _depth(objects)
+    height = depth * (255 / depth.max()) * 0.8
+    ripples = ndimage.gaussian_filter(random.normal(size=shape), 1.0)
+    height += noise * ripples / ripples.std() * (objects > 0)
+    blurred = ndimage.gaussian_filter((objects > 0).astype(np.float32), 1.0)
+    foreground = 255 * blurred + 10 * random.normal(size=shape) * (blurred > 0.02)
+    return foreground.clip(0, 255).astype(np.uint8), height.clip(0, 255).astype(np.uint8), objects
+
+
+def _depth(objects: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Distance to the border of the object, also where it touches another."""
+    inner = objects > 0
+    for axis in range(objects.ndim):
+        ahead, behind = (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(None, -1),)
+        border = (objects[ahead] != objects[behind]) & (objects[ahead] > 0) & (objects[behind] > 0)
+        inner[ahead] &= ~border
+    return np.asarray(ndimage.distance_transform_edt(inner), np.float64)
+
+
+def milliseconds(task: Callable[[], object], repeats: int = 3) -> float:
+    """The least of several runs."""
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        task()
+        taken.append(time.perf_counter() - start)
+    return 1000 * min(taken)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=2048)
+    parser.add_argument("--objects", type=int, default=5000)
+    parser.add_argument("--ndim", type=int, default=2)
+    options = parser.parse_args()
+    shape = (options.size,) * options.ndim
+    foreground, height, objects = crowd(shape, options.objects)
+    basins = find_basins(foreground, height)
+    found = cut(basins, foreground, ObjectSettings())
+    print(f"{shape}: {objects.max()} objects, {len(basins)} basins, {found.max()} found")
+    both = milliseconds(lambda: find_basins(foreground, height))
+    print(f"find_basins {both:.0f} ms")
+    for name, settings in {
+        "cut": ObjectSettings(),
+        "cut, splitting 0.95": ObjectSettings(splitting=0.95),
+        "cut, foreground 0.2, objects of at least 100": ObjectSettings(foreground=0.2, min_size=100),
+        "cut, no holes filled, none at the edge": ObjectSettings(fill_holes=False, edge_objects=False),
+    }.items():
+        print(f"{name} {milliseconds(lambda s=settings: cut(basins, foreground, s)):.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Regions of a label image, what touches what, and which of them are an object in the end.
+
+A label image is looked at once, to cut its rows into runs of equal label. Everything else is asked of the runs, of which
+there are twenty times fewer than pixels: which are connected, which touch, what is enclosed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.objects.ascent import components, ranks
+from napari_unet.settings import ObjectSettings
+
+Integers = NDArray[np.integer[Any]]
+Contacts = tuple[Integers, Integers, Integers]
+"""Two regions each, and along how many pairs of pixels they touch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """A label image as runs of equal labels along its last axis.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the image.
+    starts : ndarray of int64, (n,)
+        Where runs begin in the flattened image; each ends where the next one begins. Rows begin a new run.
+    values : ndarray of int, (n,)
+        Their labels.
+    """
+
+    shape: tuple[int, ...]
+    starts: NDArray[np.int64]
+    values: Integers
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Pixels of each run."""
+        return np.diff(self.starts, append=int(np.prod(self.shape)))
+
+    def sizes(self, n: int) -> NDArray[np.float64]:
+        """Pixels of each of ``n`` labels, from 0."""
+        return np.bincount(self.values, weights=self.lengths, minlength=n)
+
+    def relabelled(self, table: Integers) -> Runs:
+        """With other labels, ``table[label]``: runs that are equal now become one."""
+        values = table[self.values]
+        if not len(values):
+            return Runs(self.shape, self.starts, values)
+        begins = np.r_[True, values[1:] != values[:-1]]
+        begins |= self.starts % self.shape[-1] == 0
+        return Runs(self.shape, self.starts[begins], values[begins])
+
+    def paint(self, table: Integers) -> NDArray[np.int32]:
+        """The image of ``table[label]``."""
+        return np.repeat(table[self.values].astype(np.int32), self.lengths).reshape(self.shape)
+
+
+def find_runs(labels: Integers) -> Runs:
+    """Cut the rows of a label image into runs."""
+    flat = labels.ravel()
+    if not len(flat):
+        return Runs(labels.shape, np.zeros(0, np.int64), flat)
+    begins = np.empty(len(flat), bool)
+    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+    begins[:: labels.shape[-1]] = True
+    starts = np.flatnonzero(begins)
+    return Runs(labels.shape, starts, flat[starts])
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Connected parts of a label image, in the order of their first pixels.
+
+    What has a label is connected along the axes. Gaps (label 0) are connected diagonally too: a line of pixels that
+    is connected along the axes separates nothing else.
+
+    Attributes
+    ----------
+    labels : ndarray of int, (n,)
+        Label of each; 0 for gaps.
+    sizes : ndarray of int64, (n,)
+        Pixels.
+    firsts : ndarray of int64, (n,)
+        Index of the first pixel in the flattened image.
+    outermost : ndarray of bool, (n,)
+        Whether a region reaches the edge of the image.
+    contacts : Contacts
+        Different regions that touch along the axes. A pair may come several times: lengths are to be added.
+    """
+
+    labels: Integers
+    sizes: NDArray[np.int64]
+    firsts: NDArray[np.int64]
+    outermost: NDArray[np.bool_]
+    contacts: Contacts
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def find_regions(runs: Runs, ends: Sequence[tuple[bool, bool]] | None = None) -> tuple[Regions, Runs]:
+    """The regions of a label image, and their numbers, from 0, as runs.
+
+    Parameters
+    ----------
+    runs : Runs
+        Of the label image, or of a block of one.
+    ends : sequence of (bool, bool), optional
+        For each axis whether the image ends where the block begins, and where it ends.
+    """
+    n = len(runs.starts)
+    width = runs.shape[-1]
+    row, left = np.divmod(runs.starts, max(width, 1))
+    lengths = runs.lengths
+    right = left + lengths
+    alike: tuple[list[Integers], list[Integers]] = ([], [])
+    apart: tuple[list[Integers], list[Integers], list[Integers]] = ([], [], [])
+    following = np.flatnonzero(row[1:] == row[:-1])
+    _append(apart, following, following + 1, np.ones(len(following), np.int64))
+    for offset in product((-1, 0), *((-1, 0, 1),) * (len(runs.shape) - 2)):
+        if offset >= (0,) * len(offset):
+            continue
+        here, there = _meetings(runs, row, left, right, offset)
+        shared = np.minimum(right[here], right[there]) - np.maximum(left[here], left[there])
+        straight = (shared > 0) & (sum(map(abs, offset)) == 1)
+        same = runs.values[here] == runs.values[there]
+        joined = same & (straight | (runs.values[here] == 0))
+        _append(alike, here[joined], there[joined])
+        touching = straight & ~same
+        _append(apart, here[touching], there[touching], shared[touching])
+    region, count = components(n, *(_joined(part) for part in alike))
+    one, other, length = (_joined(part) for part in apart)
+    firsts, labels = np.zeros(count, np.int64), np.zeros(count, runs.values.dtype)
+    firsts[region[::-1]], labels[region[::-1]] = runs.starts[::-1], runs.values[::-1]
+    outermost = np.zeros(count, bool)
+    for axis, sides in enumerate(ends or [(True, True)] * len(runs.shape)):
+        for at_end, wanted in enumerate(sides):
+            if wanted:
+                outermost[region[_at_end(runs.shape, axis, bool(at_end), row, left, right)]] = True
+    sizes = np.bincount(region, weights=lengths, minlength=count).astype(np.int64)
+    found = Regions(labels, sizes, firsts, outermost, (region[one], region[other], length))
+    return found, Runs(runs.shape, runs.starts, region)
+
+
+def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
+    """Number the objects: what becomes of each region.
+
+    Regions with fewer pixels than ``settings.min_size`` join the sufficiently large one they touch along most pixels,
+    or are left out and are gaps from then on. Gaps that touch a single object and do not reach the edge of the image
+    are its holes.
+
+    Returns
+    -------
+    ndarray of int32, (n,)
+        Objects are 1 to n in the order of their first pixels; 0 for what is none.
+    """
+    n = len(regions)
+    one, other, length = regions.contacts
+    large = (regions.labels > 0) & (regions.sizes >= max(1, settings.min_size))
+    small = (regions.labels > 0) & ~large
+    owner = np.where(large, np.arange(n), -1)
+    if small.any():
+        owner = _adopted(owner, small, large, regions.contacts)
+    free = owner < 0
+    if settings.fill_holes and free.any():
+        beside = free[one] & free[other]
+        gap, n_gaps = components(n, one[beside], other[beside])
+        lowest, highest = np.full(n_gaps, n), np.full(n_gaps, -1)
+        for a, b in ((one, other), (other, one)):
+            met = free[a] & ~free[b]
+            np.minimum.at(lowest, gap[a[met]], owner[b[met]])
+            np.maximum.at(highest, gap[a[met]], owner[b[met]])
+        highest[gap[free & regions.outermost]] = n  # open to what lies beyond
+        hole = free & (lowest == highest)[gap]
+        owner[hole] = lowest[gap[hole]]
+    kept = owner >= 0
+    if not settings.edge_objects:
+        cut = np.zeros(n, bool)
+        cut[owner[kept & regions.outermost]] = True
+        kept &= ~cut[owner]
+    number = ranks(n, owner[kept], regions.firsts[kept])
+    return np.where(kept, number[owner], 0).astype(np.int32)
+
+
+def summed(contacts: Contacts) -> Contacts:
+    """Each pair once, with the sum of its lengths, in ascending order."""
+    one, other, length = contacts
+    key = (np.minimum(one, other).astype(np.int64) << 32) | np.maximum(one, other)
+    order = np.argsort(key, kind="stable")
+    key, length = key[order], length[order]
+    starts = np.flatnonzero(np.r_[np.ones(min(len(key), 1), bool), key[1:] != key[:-1]])
+    total = np.add.reduceat(length, starts) if len(starts) else length
+    return key[starts] >> 32, key[starts] & ((1 << 32) - 1), total
+
+
+def _adopted(
+    owner: NDArray[np.int64], small: NDArray[np.bool_], large: NDArray[np.bool_], contacts: Contacts
+) -> NDArray[np.int64]:
+    """Owners, also of small regions that touch a large one: that of the longest contact, of equals the first."""
+    one, other, length = contacts
+    pairs = (small[one] & large[other]) | (large[one] & small[other])
+    one, other, length = summed((one[pairs], other[pairs], length[pairs]))
+    child, parent = np.where(small[one], one, other), np.where(small[one], other, one)
+    order = np.lexsort((-parent, length, child))
+    adopted = owner.copy()
+    adopted[child[order]] = parent[order]  # of equal indices the last one written stays
+    return adopted
+
+
+def _meetings(
+    runs: Runs, row: Integers, left: Integers, right: Integers, offset: tuple[int, ...]
+) -> tuple[Integers, Integers]:
+    """Pairs of a run and one in the row at an offset which it touches, diagonally too."""
+    rows, width = runs.shape[:-1], runs.shape[-1]
+    position = np.unravel_index(row, rows)
+    inside = np.ones(len(row), bool)
+    for where, step, side in zip(position, offset, rows, strict=True):
+        inside &= (where + step >= 0) & (where + step < side)
+    here = np.flatnonzero(inside)
+    jump = int(np.dot(offset, np.cumprod([1, *rows[:0:-1]])[::-1]))
+    begin = (row[here] + jump) * width
+    low = np.searchsorted(runs.starts, begin + np.maximum(left[here] - 1, 0), side="right") - 1
+    high = np.searchsorted(runs.starts, begin + np.minimum(right[here], width - 1), side="right")
+    counts = high - low
+    ends = np.cumsum(counts)
+    there = np.arange(ends[-1] if len(ends) else 0) + np.repeat(low - (ends - counts), counts)
+    return np.repeat(here, counts), there
+
+
+def _at_end(
+    shape: tuple[int, ...], axis: int, last: bool, row: Integers, left: Integers, right: Integers
+) -> NDArray[np.bool_]:
+    """Which runs lie at the first or last position along an axis."""
+    if axis == len(shape) - 1:
+        return np.asarray(right == shape[axis] if last else left == 0)
+    where = row // int(np.prod(shape[axis + 1 : -1])) % shape[axis]
+    return np.asarray(where == (shape[axis] - 1 if last else 0))
+
+
+def _append(lists: tuple[list[Integers], ...], *arrays: Integers) -> None:
+    for items, array in zip(lists, arrays, strict=True):
+        items.append(array)
+
+
+def _joined(arrays: list[Integers]) -> Integers:
+    return np.concatenate(arrays) if arrays else np.zeros(0, np.int64)

@@ -1,0 +1,304 @@
+"""Objects of a plane or volume that is larger than memory, block by block: exactly those found in the whole.
+
+Nothing is matched across seams by how much it overlaps. Each block yields a piece of the same graphs that the whole
+yields: pixels climb through their block until they end on a peak or in the neighbouring block, which knows how they go
+on; passes lie between neighbouring pixels, whichever block these are in; connected regions are parts that touch across
+seams. Put together and numbered in the order of first pixels, the graphs are those of the whole, and so are the objects.
+
+In memory are one block, what is known of the pixels along the seams, and the graphs. The runs of the blocks' rows wait
+in a temporary file.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.errors import InputError
+from napari_unet.events import Box
+from napari_unet.objects.ascent import (
+    FRAME,
+    HALO,
+    climb,
+    components,
+    core_of,
+    framed_heights,
+    half_of_neighbours,
+    highest,
+    passes,
+    ranks,
+    unit,
+)
+from napari_unet.objects.basins import check_maps, span
+from napari_unet.objects.decoding import inside, objects_of
+from napari_unet.objects.regions import Regions, Runs, find_regions, find_runs, settle, summed
+from napari_unet.settings import ObjectSettings
+
+Read = Callable[[Box], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+"""Foreground and height of a box."""
+
+Write = Callable[[Box, NDArray[np.int32]], None]
+
+
+def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: ObjectSettings, core: int) -> int:
+    """Find the objects of maps that are read block by block.
+
+    Parameters
+    ----------
+    read : callable
+        Gives foreground and height, uint8, of a box of up to ``core + 6`` pixels along each axis. Called once per block.
+    write : callable
+        Takes the objects of a box, int32; each pixel once.
+    shape : sequence of int
+        Of the plane (Y, X) or volume (Z, Y, X).
+    settings : ObjectSettings
+        How objects are found.
+    core : int
+        Side of a block, in pixels. It changes the memory and the time that are needed, and nothing else.
+
+    Returns
+    -------
+    int
+        How many objects there are. They have the numbers that :func:`napari_unet.objects.decoding.cut` gives them.
+
+    Raises
+    ------
+    InputError
+        If blocks have no size, or ``read`` gives something else than two maps of the box.
+    """
+    if core < 1:
+        raise InputError(f"Blocks of {core} pixels cannot be decoded.", "Choose at least 1, better 1024.")
+    sides = tuple(int(side) for side in shape)
+    if not prod(sides):
+        return 0
+    boxes = [
+        tuple((start, min(start + core, side)) for start, side in zip(corner, sides, strict=True))
+        for corner in product(*(range(0, side, core) for side in sides))
+    ]
+    with tempfile.TemporaryFile() as basins_file, tempfile.TemporaryFile() as regions_file:
+        slopes = _Slopes(sides, core)
+        for box in boxes:
+            _store(basins_file, slopes.add(box, *_read(read, box, sides), settings))
+        basins_file.seek(0)
+        objects = slopes.objects(settings)
+        parts = _Parts(sides, core)
+        for box, table in zip(boxes, objects, strict=True):
+            _store(regions_file, parts.add(box, _load(basins_file, box).relabelled(table)))
+        regions_file.seek(0)
+        n = 0
+        for box, table in zip(boxes, parts.settled(settings), strict=True):
+            write(box, _load(regions_file, box).paint(table))
+            n = max(n, int(table.max(initial=0)))
+    return n
+
+
+class _Seams:
+    """The outermost pixels of the blocks, where there is a block beside: what each of them belongs to.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the image.
+    core : int
+        Side of a block.
+    """
+
+    def __init__(self, shape: tuple[int, ...], core: int) -> None:
+        self._shape, self._core = shape, core
+        self._pixels: list[NDArray[np.int64]] = []
+        self._numbers: list[NDArray[np.int64]] = []
+
+    def add(self, box: Box, numbers: NDArray[np.integer[Any]], offset: int) -> NDArray[np.int64]:
+        """Take the numbers of a block's pixels; returns which of them are at seams, as indices of the flat block."""
+        outer = np.ones(numbers.shape, bool)
+        outer[tuple(slice(int(a > 0), b - a - int(b < side)) for (a, b), side in zip(box, self._shape, strict=True))] = False
+        here = np.flatnonzero(outer)
+        self._pixels.append(_in_image(here, box, numbers.shape, self._shape))
+        self._numbers.append(numbers.ravel()[here] + np.int64(offset))
+        return here
+
+    def sort(self) -> NDArray[np.intp]:
+        """Put the pixels in the order of the image; returns how, for what else is known of them."""
+        pixels, numbers = np.concatenate(self._pixels), np.concatenate(self._numbers)
+        order = np.argsort(pixels)
+        self.pixels, self.numbers = pixels[order], numbers[order]
+        return order
+
+    def numbers_at(self, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What pixels belong to, given as indices into the flattened image."""
+        return np.asarray(self.numbers[np.searchsorted(self.pixels, pixels)])
+
+    def neighbours(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], bool]]:
+        """All pairs of neighbouring pixels in different blocks, as indices into ``pixels``; whether along an axis."""
+        position = np.stack(np.unravel_index(self.pixels, self._shape))
+        block = position // self._core
+        sides = np.array(self._shape)[:, None]
+        for offset in half_of_neighbours(len(self._shape)):
+            moved = position + np.array(offset)[:, None]
+            crossing = ((moved >= 0) & (moved < sides)).all(0) & (moved // self._core != block).any(0)
+            here = np.flatnonzero(crossing)
+            beside = np.ravel_multi_index(tuple(moved[:, here]), self._shape)
+            yield here, np.searchsorted(self.pixels, beside), sum(map(abs, offset)) == 1
+
+
+class _Slopes:
+    """First pass: where pixels climb to within their block, and then beyond it."""
+
+    def __init__(self, shape: tuple[int, ...], core: int) -> None:
+        self._shape = shape
+        self._seams = _Seams(shape, core)
+        self._is_top: list[NDArray[np.bool_]] = []
+        self._offsets = [0]
+        # Of every end of every block, and of "outside" as the first of each block:
+        self._pixels: list[NDArray[np.int64]] = []
+        self._heights: list[NDArray[np.int64]] = []
+        self._inner: list[NDArray[np.bool_]] = []
+        self._sizes: list[NDArray[np.float64]] = []
+        self._passes: list[tuple[NDArray[np.int64], ...]] = []
+
+    def add(self, box: Box, foreground: NDArray[np.uint8], height: NDArray[np.uint8], settings: ObjectSettings) -> Runs:
+        """Take the maps of a block and its halo; returns the runs of what is in the foreground, by end."""
+        missing = [
+            (max(0, HALO - a), max(0, b + HALO - side)) for (a, b), side in zip(box, self._shape, strict=True)
+        ]
+        heights = framed_heights(foreground, height, missing)
+        ascent = climb(heights)
+        offset = self._offsets[-1]
+        one, other, between = passes(ascent.ends, heights)
+        self._passes.append((one + offset, other + offset, between))
+        around = tuple((a - FRAME, b + FRAME) for a, b in box)
+        pixels = np.zeros(len(ascent) + 1, np.int64)
+        pixels[1:] = _in_image(ascent.pixels[1:], around, heights.shape, self._shape)
+        self._pixels.append(pixels)
+        self._heights.append(heights.ravel()[ascent.pixels].astype(np.int64))
+        self._inner.append(ascent.inner)
+        tops = np.zeros(heights.shape, bool)
+        tops.ravel()[ascent.tops] = True
+        ends = core_of(ascent.ends)
+        here = self._seams.add(box, ends, offset)
+        self._is_top.append(core_of(tops).ravel()[here])
+        halo = tuple(
+            slice(HALO - before, HALO - before + b - a) for (a, b), (before, _) in zip(box, missing, strict=True)
+        )
+        runs = find_runs(inside(ends, foreground[halo], settings))
+        self._sizes.append(runs.sizes(len(ascent) + 1))
+        self._sizes[-1][0] = 0
+        self._offsets.append(offset + len(ascent) + 1)
+        return runs
+
+    def objects(self, settings: ObjectSettings) -> list[NDArray[np.int32]]:
+        """By block: the number of the object of each end."""
+        top = np.concatenate(self._is_top)[self._seams.sort()]
+        pixels, inner = np.concatenate(self._pixels), np.concatenate(self._inner)
+        onwards = np.arange(len(pixels))
+        leaving = ~inner
+        leaving[self._offsets[:-1]] = False
+        onwards[leaving] = self._seams.numbers_at(pixels[leaving])
+        while not np.array_equal(further := onwards[onwards], onwards):
+            onwards = further
+        one, other = [], []
+        for here, there, _ in self._seams.neighbours():  # flat tops across a seam
+            both = top[here] & top[there]
+            one.append(self._seams.numbers[here[both]])
+            other.append(self._seams.numbers[there[both]])
+        group, n = components(len(pixels), np.concatenate(one), np.concatenate(other))
+        number = ranks(n, group[inner], pixels[inner])
+        basin = number[group][onwards]
+        peaks = np.zeros(int(number.max(initial=0)) + 1)
+        peaks[basin[inner]] = np.concatenate(self._heights)[inner] / unit(len(self._shape))
+        first, second, between = (np.concatenate(part) for part in zip(*self._passes, strict=True))
+        first, second = basin[first], basin[second]
+        apart = first != second
+        first, second, between = highest(first[apart], second[apart], between[apart])
+        forest = span(peaks, first, second, between / unit(len(self._shape)))
+        sizes = np.bincount(basin, weights=np.concatenate(self._sizes), minlength=len(peaks))
+        found = objects_of(forest.merged(sizes, settings))[basin]
+        return [found[a:b] for a, b in zip(self._offsets[:-1], self._offsets[1:], strict=True)]
+
+
+class _Parts:
+    """Second pass: regions of blocks, and across their seams."""
+
+    def __init__(self, shape: tuple[int, ...], core: int) -> None:
+        self._shape = shape
+        self._seams = _Seams(shape, core)
+        self._offsets = [0]
+        self._regions: list[Regions] = []
+
+    def add(self, box: Box, runs: Runs) -> Runs:
+        """Take the objects of a block, as runs; returns the runs of its regions."""
+        ends = [(a == 0, b == side) for (a, b), side in zip(box, self._shape, strict=True)]
+        regions, painted = find_regions(runs, ends)
+        offset = self._offsets[-1]
+        one, other, length = summed(regions.contacts)
+        firsts = _in_image(regions.firsts, box, runs.shape, self._shape)
+        contacts = (one + offset, other + offset, length)
+        self._regions.append(Regions(regions.labels, regions.sizes, firsts, regions.outermost, contacts))
+        self._seams.add(box, painted.paint(np.arange(len(regions))), offset)
+        self._offsets.append(offset + len(regions))
+        return painted
+
+    def settled(self, settings: ObjectSettings) -> list[NDArray[np.int32]]:
+        """By block: the number that each region has in the end."""
+        self._seams.sort()
+        labels = np.concatenate([r.labels for r in self._regions])
+        alike: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        contacts = [r.contacts for r in self._regions]
+        for here, there, straight in self._seams.neighbours():
+            one, other = self._seams.numbers[here], self._seams.numbers[there]
+            same = labels[one] == labels[other]
+            joined = same if straight else same & (labels[one] == 0)
+            alike.append((one[joined], other[joined]))
+            if straight:
+                contacts.append(summed((one[~same], other[~same], np.ones(int((~same).sum()), np.int64))))
+        group, n = components(len(labels), *(np.concatenate(part) for part in zip(*alike, strict=True)))
+        firsts = np.concatenate([r.firsts for r in self._regions])
+        region = ranks(n, group, firsts)[group] - 1
+        first, second, length = (np.concatenate(part) for part in zip(*contacts, strict=True))
+        whole = Regions(
+            labels=np.zeros(n, labels.dtype),
+            sizes=np.bincount(region, weights=np.concatenate([r.sizes for r in self._regions])).astype(np.int64),
+            firsts=np.full(n, np.iinfo(np.int64).max),
+            outermost=np.zeros(n, bool),
+            contacts=(region[first], region[second], length),
+        )
+        whole.labels[region] = labels
+        np.minimum.at(whole.firsts, region, firsts)
+        whole.outermost[region[np.concatenate([r.outermost for r in self._regions])]] = True
+        found = settle(whole, settings)[region]
+        return [found[a:b] for a, b in zip(self._offsets[:-1], self._offsets[1:], strict=True)]
+
+
+def _read(read: Read, box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The maps of a block and what there is around it."""
+    around = tuple((max(0, a - HALO), min(b + HALO, side)) for (a, b), side in zip(box, shape, strict=True))
+    foreground, height = read(around)
+    check_maps(foreground, height)
+    wanted = tuple(b - a for a, b in around)
+    if foreground.shape != wanted:
+        raise InputError(f"The maps of a block have the shape {foreground.shape}; {wanted} was asked for.")
+    return foreground, height
+
+
+def _in_image(
+    pixels: NDArray[np.int64], box: Box, block: tuple[int, ...], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Indices into a flattened block as indices into the flattened image."""
+    position = np.unravel_index(pixels, block)
+    return np.ravel_multi_index([p + a for p, (a, _) in zip(position, box, strict=True)], shape)
+
+
+def _store(file: IO[bytes], runs: Runs) -> None:
+    np.save(file, runs.starts, allow_pickle=False)
+    np.save(file, runs.values, allow_pickle=False)
+
+
+def _load(file: IO[bytes], box: Box) -> Runs:
+    starts, values = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
+    return Runs(tuple(b - a for a, b in box), starts, values)
