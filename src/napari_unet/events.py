@@ -142,12 +142,15 @@ class PredictedObjects(Event):
         0 outside, every object a number of its own within the plane; of the region's shape.
     final : bool
         False where the planes of a stack are still to be linked: they come again then, with other numbers.
+    maps : ndarray of uint8, optional
+        Foreground and height, in which the objects were found, then the region's shape; not when they come again.
     """
 
     image: int
     region: Box
     objects: NDArray[np.int32]
     final: bool = True
+    maps: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

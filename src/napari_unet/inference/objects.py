@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_unet.events import Box, PredictedObjects
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
-from napari_unet.objects.linking import link_frames, link_slices
+from napari_unet.objects.stack import link_planes, linked_axes
 from napari_unet.settings import ObjectSettings
 
 LARGEST_IN_MEMORY = 1 << 28
@@ -45,14 +45,18 @@ class ObjectFinder:
     """
 
     def __init__(
-        self, image: int, box: Box, axes: str, ndim: int, settings: ObjectSettings, linked: str
+        self,
+        image: int,
+        box: Box,
+        axes: str,
+        ndim: int,
+        settings: ObjectSettings,
+        linked: str,
     ) -> None:
         self._image, self._box, self._ndim, self._settings = image, box, ndim, settings
         self._leading = axes[: len(axes) - ndim]
         shape = [stop - start for start, stop in box]
-        self._linked = [
-            axis for axis in "ZT" if axis in linked and axis in self._leading and shape[axes.index(axis)] > 1
-        ]
+        self._linked = linked_axes(self._leading, tuple(shape), linked)
         self._planes: dict[Box, _Plane] = {}
         self._stack = _room(shape) if self._linked else None
 
@@ -75,23 +79,15 @@ class ObjectFinder:
         objects = decode(plane.maps, self._settings).reshape([stop - start for start, stop in region])
         if self._stack is not None:
             self._stack[self._inside(region)] = objects
-        return PredictedObjects(self._image, region, objects, final=self._stack is None)
+        given = plane.maps.reshape(2, *objects.shape)
+        return PredictedObjects(self._image, region, objects, self._stack is None, given)
 
     def finish(self) -> Iterator[PredictedObjects]:
         """Link the objects of all planes, which then come again, with their final numbers."""
         stack = self._stack
         if stack is None:
             return
-        for axis in self._linked:
-            along = self._leading.index(axis)
-            # Slices are linked within a frame; then what is the same in two frames is a whole stack.
-            kept = [along] if axis == "Z" else [along, *(i for i, a in enumerate(self._leading) if a == "Z")]
-            others = [i for i in range(len(self._leading)) if i not in kept]
-            for position in np.ndindex(*(stack.shape[i] for i in others)):
-                chosen = dict(zip(others, position, strict=True))
-                view = stack[tuple(chosen.get(i, slice(None)) for i in range(stack.ndim))]
-                view = np.moveaxis(view, sorted(kept).index(along), 0)
-                (link_slices if axis == "Z" else link_frames)(view, out=view)
+        link_planes(stack, self._leading, self._linked)
         spatial = self._box[len(self._leading) :]
         for at in np.ndindex(*stack.shape[: len(self._leading)]):
             region = (

@@ -21,7 +21,7 @@ def open_dock(make_napari_viewer, qtbot):
         qtbot.wait(50)  # the layout of the window is known only then
         viewer.reset_view()
         return SimpleNamespace(
-            viewer=viewer, layer=layer, dock=dock, wrapper=wrapper, box=dock.boxes[0], canvas=Canvas(viewer)
+            viewer=viewer, layer=layer, dock=dock, wrapper=wrapper, box=dock.boxes[1], canvas=Canvas(viewer)
         )
 
     return open_it

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layer_box import LayerBox
 from napari_unet.viewer.layers import METADATA
+from napari_unet.viewer.objects.decode_box import DecodeBox
 from napari_unet.viewer.objects.edit_box import EditBox
 from napari_unet.viewer.objects.measure_box import MeasureBox
 from napari_unet.viewer.score.results import row
@@ -20,7 +21,7 @@ from napari_unet.viewer.score.results import row
 if TYPE_CHECKING:
     import napari
 
-BOXES: tuple[Any, ...] = (EditBox, MeasureBox)
+BOXES: tuple[Any, ...] = (DecodeBox, EditBox, MeasureBox)
 """From top to bottom. Each is made with the viewer and a function that returns the chosen layer; ``refresh()`` is
 called when that is another one, ``close_down()`` when the dock goes."""
 

@@ -32,6 +32,7 @@ from napari_unet.settings import PredictSettings
 from napari_unet.viewer.bridge import ActivityProgress, Engine, Job
 from napari_unet.viewer.layers import selection_kept
 from napari_unet.viewer.results import add_prediction, add_probabilities, paint_region
+from napari_unet.viewer.segment.maps import GrowingMaps
 from napari_unet.viewer.segment.plan import SegmentPlan, run_record
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class SegmentRun(QObject):
         self._probabilities: dict[int, Layer] = {}
         self._undrawn: set[Layer] = set()
         self._undecoded: dict[int, list[Box]] = {}
+        self._maps = GrowingMaps()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REFRESH)
@@ -112,7 +114,7 @@ class SegmentRun(QObject):
         if self.report.is_running:
             return
         self._number += 1
-        self._labels, self._probabilities = {}, {}
+        self._labels, self._probabilities, self._maps = {}, {}, GrowingMaps()
         self._advice = {r.advice for r in engine.device_reports.values()}
         self._task = _Task(plan, model, record, settings, datetime.now(UTC).isoformat(timespec="seconds"))
         self.report = SegmentReport(phase="running")
@@ -170,6 +172,7 @@ class SegmentRun(QObject):
                 self._paint(event.image, event.region, event.objects)
                 waiting = self._undecoded.get(event.image, [])
                 self._undecoded[event.image] = [box for box in waiting if not _within(box, event.region)]
+                self._maps.add(self._labels.get(event.image), event)
             case Finished():
                 self._end("stopped" if event.stopped else "finished")
             case Failed():
@@ -237,6 +240,9 @@ class SegmentRun(QObject):
         self._undecoded = {}
         self._timer.stop()
         self._draw()
+        if phase == "finished" and (task := self._task) is not None:
+            for i, layer in self._labels.items():
+                self._maps.keep(i, layer, task.plan.images[i].label_axes, task.record, task.settings)
         viewer = self._viewer()
         if phase == "failed" and viewer is not None:
             for layer in (*self._labels.values(), *self._probabilities.values()):
@@ -259,7 +265,7 @@ class SegmentRun(QObject):
         if self._activity is not None:
             self._activity.close()
         self._activity = self._job = self._task = None
-        self._labels, self._probabilities = {}, {}
+        self._labels, self._probabilities, self._maps = {}, {}, GrowingMaps()
 
     def _on_viewer_closed(self) -> None:
         self._is_open = False

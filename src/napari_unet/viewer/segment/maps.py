@@ -1,0 +1,39 @@
+"""The maps of a segmentation's objects, collected while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_unet.events import PredictedObjects
+from napari_unet.models.record import ModelRecord
+from napari_unet.settings import PredictSettings
+from napari_unet.viewer.objects.kept_maps import LARGEST, KeptMaps, keep_maps
+
+
+class GrowingMaps:
+    """Maps that are all there in the end let the Objects dock find the objects again otherwise."""
+
+    def __init__(self) -> None:
+        self._maps: dict[int, NDArray[np.uint8]] = {}
+
+    def add(self, layer: Any, event: PredictedObjects) -> None:
+        """Take the maps of a plane of ``layer``; maps too large to be kept are left out."""
+        if event.maps is None or layer is None or 2 * layer.data.size > LARGEST:
+            return
+        if event.image not in self._maps:
+            self._maps[event.image] = np.zeros((2, *layer.data.shape), np.uint8)
+        region = tuple(slice(start, stop) for start, stop in event.region)
+        self._maps[event.image][(slice(None), *region)] = event.maps
+
+    def keep(self, image: int, layer: Any, axes: str, record: ModelRecord, settings: PredictSettings) -> None:
+        """Keep an image's maps with its finished layer, whose axes these are."""
+        maps = self._maps.pop(image, None)
+        if maps is None or not isinstance(layer, Labels):
+            return
+        linked = "Z" * settings.link_slices + "T" * settings.link_frames
+        leading = axes[: len(axes) - record.network.ndim]
+        keep_maps(layer, KeptMaps(maps, leading, linked, settings.objects.over(record.objects)))
