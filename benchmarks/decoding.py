@@ -29,7 +29,9 @@ def crowd(shape: tuple[int, ...], n: int, seed: int = 0, gap: float = 1.15, nois
     random = np.random.default_rng(seed)
     spacing = (np.prod(shape) / n) ** (1 / len(shape))
     counts = [max(1, round(side / spacing)) for side in shape]
-    grid = np.stack(np.meshgrid(*(np.arange(c) + 0.5 for c in counts), indexing="ij"), -1).reshape(-1, len(shape))
+    grid = np.stack(np.meshgrid(*(np.arange(c) + 0.5 for c in counts), indexing="ij"), -1).reshape(
+        -1, len(shape)
+    )
     grid = random.permutation(grid)[:n] + random.uniform(-0.3, 0.3, (min(n, len(grid)), len(shape)))
     centres = grid * (np.array(shape) / counts)
     radii = random.uniform(0.38, 0.62, len(centres)) * spacing / gap

@@ -65,7 +65,9 @@ def components(n: int, one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[
     graph = sparse.coo_array((np.ones(len(one), np.int8), (one, other)), shape=(n, n))
     count, found = connected_components(graph, directed=False)
     first = np.full(count, n, np.int64)
-    first[found[::-1]] = np.arange(n - 1, -1, -1)  # of equal indices the last one written stays: the first member
+    first[found[::-1]] = np.arange(
+        n - 1, -1, -1
+    )  # of equal indices the last one written stays: the first member
     if (np.diff(first) > 0).all():
         return np.asarray(found, np.int32), count
     return (ranks(count, found, np.arange(n)) - 1)[found], count
@@ -191,7 +193,9 @@ def passes(
     labels, heights = ends.ravel(), height.ravel()
     one, other, found = [], [], []
     for offset in half_of_neighbours(ends.ndim):
-        jump = _jump(height, offset)  # a row's end is followed by zeros of the frame: nothing is met across it
+        jump = _jump(
+            height, offset
+        )  # a row's end is followed by zeros of the frame: nothing is met across it
         here = np.flatnonzero(labels[:-jump] != labels[jump:])
         a, b = labels[here], labels[here + jump]
         met = (a > 0) & (b > 0)
@@ -219,12 +223,14 @@ def _steps(height: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """A code for each pixel's step, and by code how far it is in the flattened array; 0 for the ring: it stays.
 
     Height and code are one number, so that a single maximum compares and remembers. Of neighbours equally high the
-    one with the higher code is taken; a pixel itself has the highest: only what is higher makes it move.
+    one with the higher code is taken, which is the nearer one; a pixel itself has the highest code: only what is higher
+    makes it move.
     """
     ndim = height.ndim
     keys = height.astype(np.uint32) << 5
     code = np.zeros(height.shape, np.uint8)
     neighbours = [offset for offset in product((-1, 0, 1), repeat=ndim) if any(offset)]
+    neighbours.sort(key=lambda offset: -sum(map(abs, offset)))
     rows = max(1, _STRIP // max(1, int(np.prod(height.shape[1:]))))
     inner = tuple(slice(FRAME, side - FRAME) for side in height.shape[1:])
     for top in range(FRAME, height.shape[0] - FRAME, rows):

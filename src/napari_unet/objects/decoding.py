@@ -44,7 +44,6 @@ def cut(basins: Basins, foreground: NDArray[np.uint8], settings: ObjectSettings)
         )
     runs = find_runs(inside(basins.labels, foreground, settings))
     sizes = runs.sizes(len(basins) + 1)
-    sizes[0] = 0
     regions, painted = find_regions(runs.relabelled(objects_of(basins.forest.merged(sizes, settings))))
     return painted.paint(settle(regions, settings))
 
@@ -53,7 +52,7 @@ def inside(
     labels: NDArray[np.int32], foreground: NDArray[np.uint8], settings: ObjectSettings
 ) -> NDArray[np.int32]:
     """The labels where the foreground is probable enough, 0 elsewhere."""
-    return labels * (foreground >= np.ceil(255 * settings.foreground))
+    return np.asarray(labels * (foreground >= np.ceil(255 * settings.foreground)), np.int32)
 
 
 def objects_of(owner: NDArray[np.int32]) -> NDArray[np.int32]:

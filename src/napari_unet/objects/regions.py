@@ -1,7 +1,7 @@
 """Regions of a label image, what touches what, and which of them are an object in the end.
 
-A label image is looked at once, to cut its rows into runs of equal label. Everything else is asked of the runs, of which
-there are twenty times fewer than pixels: which are connected, which touch, what is enclosed.
+A label image is looked at once, to cut its rows into runs of equal label. Everything else is asked of the runs, of
+which there are twenty times fewer than pixels: which are connected, which touch, what is enclosed.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Runs:
         """Pixels of each run."""
         return np.diff(self.starts, append=int(np.prod(self.shape)))
 
-    def sizes(self, n: int) -> NDArray[np.float64]:
+    def sizes(self, n: int) -> NDArray[np.int64]:
         """Pixels of each of ``n`` labels, from 0."""
-        return np.bincount(self.values, weights=self.lengths, minlength=n)
+        return np.bincount(self.values, weights=self.lengths, minlength=n).astype(np.int64)
 
     def relabelled(self, table: Integers) -> Runs:
         """With other labels, ``table[label]``: runs that are equal now become one."""
@@ -163,7 +163,7 @@ def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
         Objects are 1 to n in the order of their first pixels; 0 for what is none.
     """
     n = len(regions)
-    one, other, length = regions.contacts
+    one, other, _ = regions.contacts
     large = (regions.labels > 0) & (regions.sizes >= max(1, settings.min_size))
     small = (regions.labels > 0) & ~large
     owner = np.where(large, np.arange(n), -1)
@@ -178,7 +178,7 @@ def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
             met = free[a] & ~free[b]
             np.minimum.at(lowest, gap[a[met]], owner[b[met]])
             np.maximum.at(highest, gap[a[met]], owner[b[met]])
-        highest[gap[free & regions.outermost]] = n  # open to what lies beyond
+        highest[gap[free & regions.outermost]] = -2  # open to what lies beyond
         hole = free & (lowest == highest)[gap]
         owner[hole] = lowest[gap[hole]]
     kept = owner >= 0

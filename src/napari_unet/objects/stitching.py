@@ -3,7 +3,7 @@
 Nothing is matched across seams by how much it overlaps. Each block yields a piece of the same graphs that the whole
 yields: pixels climb through their block until they end on a peak or in the neighbouring block, which knows how they go
 on; passes lie between neighbouring pixels, whichever block these are in; connected regions are parts that touch across
-seams. Put together and numbered in the order of first pixels, the graphs are those of the whole, and so are the objects.
+seams. Put together and numbered in the order of first pixels, the graphs are those of the whole, so the objects are.
 
 In memory are one block, what is known of the pixels along the seams, and the graphs. The runs of the blocks' rows wait
 in a temporary file.
@@ -52,7 +52,7 @@ def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: Obje
     Parameters
     ----------
     read : callable
-        Gives foreground and height, uint8, of a box of up to ``core + 6`` pixels along each axis. Called once per block.
+        Gives foreground and height, uint8, of a box of up to ``core + 6`` pixels along each axis. Once per block.
     write : callable
         Takes the objects of a box, int32; each pixel once.
     shape : sequence of int
@@ -117,7 +117,12 @@ class _Seams:
     def add(self, box: Box, numbers: NDArray[np.integer[Any]], offset: int) -> NDArray[np.int64]:
         """Take the numbers of a block's pixels; returns which of them are at seams, as indices of the flat block."""
         outer = np.ones(numbers.shape, bool)
-        outer[tuple(slice(int(a > 0), b - a - int(b < side)) for (a, b), side in zip(box, self._shape, strict=True))] = False
+        outer[
+            tuple(
+                slice(int(a > 0), b - a - int(b < side))
+                for (a, b), side in zip(box, self._shape, strict=True)
+            )
+        ] = False
         here = np.flatnonzero(outer)
         self._pixels.append(_in_image(here, box, numbers.shape, self._shape))
         self._numbers.append(numbers.ravel()[here] + np.int64(offset))
@@ -159,10 +164,12 @@ class _Slopes:
         self._pixels: list[NDArray[np.int64]] = []
         self._heights: list[NDArray[np.int64]] = []
         self._inner: list[NDArray[np.bool_]] = []
-        self._sizes: list[NDArray[np.float64]] = []
+        self._sizes: list[NDArray[np.int64]] = []
         self._passes: list[tuple[NDArray[np.int64], ...]] = []
 
-    def add(self, box: Box, foreground: NDArray[np.uint8], height: NDArray[np.uint8], settings: ObjectSettings) -> Runs:
+    def add(
+        self, box: Box, foreground: NDArray[np.uint8], height: NDArray[np.uint8], settings: ObjectSettings
+    ) -> Runs:
         """Take the maps of a block and its halo; returns the runs of what is in the foreground, by end."""
         missing = [
             (max(0, HALO - a), max(0, b + HALO - side)) for (a, b), side in zip(box, self._shape, strict=True)
@@ -184,11 +191,11 @@ class _Slopes:
         here = self._seams.add(box, ends, offset)
         self._is_top.append(core_of(tops).ravel()[here])
         halo = tuple(
-            slice(HALO - before, HALO - before + b - a) for (a, b), (before, _) in zip(box, missing, strict=True)
+            slice(HALO - before, HALO - before + b - a)
+            for (a, b), (before, _) in zip(box, missing, strict=True)
         )
         runs = find_runs(inside(ends, foreground[halo], settings))
         self._sizes.append(runs.sizes(len(ascent) + 1))
-        self._sizes[-1][0] = 0
         self._offsets.append(offset + len(ascent) + 1)
         return runs
 
@@ -216,8 +223,8 @@ class _Slopes:
         first, second = basin[first], basin[second]
         apart = first != second
         first, second, between = highest(first[apart], second[apart], between[apart])
-        forest = span(peaks, first, second, between / unit(len(self._shape)))
         sizes = np.bincount(basin, weights=np.concatenate(self._sizes), minlength=len(peaks))
+        forest = span(peaks, first, second, between / unit(len(self._shape)))
         found = objects_of(forest.merged(sizes, settings))[basin]
         return [found[a:b] for a, b in zip(self._offsets[:-1], self._offsets[1:], strict=True)]
 
@@ -263,7 +270,9 @@ class _Parts:
         first, second, length = (np.concatenate(part) for part in zip(*contacts, strict=True))
         whole = Regions(
             labels=np.zeros(n, labels.dtype),
-            sizes=np.bincount(region, weights=np.concatenate([r.sizes for r in self._regions])).astype(np.int64),
+            sizes=np.bincount(region, weights=np.concatenate([r.sizes for r in self._regions])).astype(
+                np.int64
+            ),
             firsts=np.full(n, np.iinfo(np.int64).max),
             outermost=np.zeros(n, bool),
             contacts=(region[first], region[second], length),

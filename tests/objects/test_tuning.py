@@ -1,0 +1,69 @@
+"""How objects are found best, by trying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage.io import imread
+from skimage.segmentation import find_boundaries
+
+from napari_unet.objects import tuning
+from napari_unet.objects.basins import find_basins
+from napari_unet.objects.decoding import cut
+from napari_unet.objects.tuning import Maps, tune
+from napari_unet.scores.objects import score_image
+from napari_unet.settings import ObjectSettings
+
+
+def average_precision(found: np.ndarray, truth: np.ndarray) -> float:
+    return float(score_image(found, truth).ap.mean())
+
+
+def uncertain_maps(truth: np.ndarray) -> Maps:
+    """Maps of a network that finds objects too small, and is noisy."""
+    inside = (truth > 0) & ~find_boundaries(truth, connectivity=1, mode="inner")
+    depth = ndimage.distance_transform_edt(inside)
+    random = np.random.default_rng(0)
+    ripples = ndimage.gaussian_filter(random.normal(size=truth.shape), 1.5)
+    height = 6 * depth + 8 * ripples / ripples.std() * (truth > 0)
+    foreground = 230 * ndimage.gaussian_filter(inside.astype(np.float32), 1.0)
+    return foreground.clip(0, 255).astype(np.uint8), height.clip(0, 255).astype(np.uint8), truth
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    calls: list[ObjectSettings] = []
+
+    def counting(*arguments: object) -> np.ndarray:
+        calls.append(arguments[2])  # type: ignore[arg-type]
+        return cut(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tuning, "cut", counting)
+    return lambda: len(calls)
+
+
+def test_what_suits_best_is_found_with_few_tries(shared_data: Path, counted: Callable[[], int]) -> None:
+    files = sorted((shared_data / "bbbc039_nuclei" / "train" / "labels").iterdir())[:2]
+    maps = [uncertain_maps(imread(path).astype(np.int64)) for path in files]
+    start = ObjectSettings(splitting=0.3, foreground=0.7, edge_objects=False)
+    best, value = tune(maps, average_precision, start)
+    assert counted() <= 60 * len(maps)
+
+    def mean(settings: ObjectSettings) -> float:
+        return float(np.mean([average_precision(cut(find_basins(f, h), f, settings), t) for f, h, t in maps]))
+
+    assert value == mean(best) > mean(start) + 0.05
+    assert best.foreground < start.foreground
+    assert not best.edge_objects  # not what is asked
+
+
+def test_the_start_stays_where_nothing_is_better() -> None:
+    start = ObjectSettings(splitting=0.42, foreground=0.44, min_size=3)
+    assert isnan(tune([], average_precision, start)[1])
+    empty = np.zeros((20, 20), np.uint8)
+    assert tune([(empty, empty, empty.astype(np.int32))], lambda found, truth: 0.5, start) == (start, 0.5)
