@@ -46,8 +46,9 @@ _OURS = tuple(
         "labels",
         "models",
         "nets",
+        "objects",
         "training",
-        "settings.py",
+        "settings",
     )
 )
 

@@ -18,7 +18,7 @@ COMMANDS = {
     "train": "Train a U-Net on images and their labels.",
     "find-rate": "Find a learning rate for a training.",
     "predict": "Segment images with a saved model.",
-    "evaluate": "Score predictions against labels: Dice and IoU.",
+    "evaluate": "Score predictions against labels: Dice, IoU, and matches of objects.",
     "measure": "Measure objects: size, place, shape and intensity of each, as a table.",
     "info": "Show a saved model: blocks, parameters, classes, scores; follow one pixel.",
     "demo": "Train on vessel images that come with the program, and show how well it went.",
