@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import argparse
 import time
+import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_unet.events import Box
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
+from napari_unet.objects.stitching import decode_blocks
 from napari_unet.settings import ObjectSettings
 
-Maps = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]
+Plane = NDArray[np.uint8]
+Maps = tuple[Plane, Plane, NDArray[np.int32]]
 
 
 def crowd(shape: tuple[int, ...], n: int, seed: int = 0, gap: float = 1.15, noise: float = 6.0) -> Maps:
@@ -72,9 +77,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=2048)
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--ndim", type=int, default=2)
+    parser.add_argument("--noise", type=float, default=6.0, help="standard deviation, of 255")
     options = parser.parse_args()
     shape = (options.size,) * options.ndim
-    foreground, height, objects = crowd(shape, options.objects)
+    foreground, height, objects = crowd(shape, options.objects, noise=options.noise)
     basins = find_basins(foreground, height)
     found = cut(basins, foreground, ObjectSettings())
     print(f"{shape}: {objects.max()} objects, {len(basins)} basins, {found.max()} found")
@@ -87,6 +93,36 @@ def main() -> None:
         "cut, no holes filled, none at the edge": ObjectSettings(fill_holes=False, edge_objects=False),
     }.items():
         print(f"{name} {milliseconds(lambda s=settings: cut(basins, foreground, s)):.0f} ms")
+    whole = cut(basins, foreground, ObjectSettings())
+    for core in (size for size in (128, 256, 512, 1024, options.size) if size <= options.size):
+        blocks = np.zeros(shape, np.int32)
+        taken = milliseconds(partial(in_blocks, foreground, height, core, blocks), repeats=1)
+        changed = np.count_nonzero(blocks != whole)
+        print(f"blocks of {core}: {taken:.0f} ms, {changed} pixels are not as in the whole")
+    for name, task in {
+        "find_basins and cut": lambda: cut(find_basins(foreground, height), foreground, ObjectSettings()),
+        "blocks of 512": partial(in_blocks, foreground, height, 512, blocks),
+    }.items():
+        tracemalloc.start()
+        task()
+        peak = tracemalloc.get_traced_memory()[1] / foreground.size
+        tracemalloc.stop()
+        print(f"{name}: {peak:.1f} bytes of memory per pixel, besides the maps")
+
+
+def in_blocks(foreground: Plane, height: Plane, core: int, out: NDArray[np.int32]) -> None:
+    """Decode block by block."""
+
+    def region(box: Box) -> tuple[slice, ...]:
+        return tuple(slice(start, stop) for start, stop in box)
+
+    def write(box: Box, objects: NDArray[np.int32]) -> None:
+        out[region(box)] = objects
+
+    def read(box: Box) -> tuple[Plane, Plane]:
+        return foreground[region(box)], height[region(box)]
+
+    decode_blocks(read, write, foreground.shape, ObjectSettings(), core)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def maps_of(objects: np.ndarray, noise: float = 0.0) -> tuple[np.ndarray, np.nda
     return np.where(objects > 0, 255, 0).astype(np.uint8), height.clip(0, 255).astype(np.uint8)
 
 
-def decoded(foreground: np.ndarray, height: np.ndarray, **options: object) -> np.ndarray:
+def decoded(foreground: np.ndarray, height: np.ndarray, /, **options: object) -> np.ndarray:
     return cut(find_basins(foreground, height), foreground, ObjectSettings(**({"min_size": 0} | options)))
 
 

@@ -20,6 +20,15 @@ def settled(labels: np.ndarray, **options: object) -> np.ndarray:
     return painted.paint(settle(regions, ObjectSettings(**({"min_size": 0} | options))))
 
 
+def in_scan_order(labels: np.ndarray) -> np.ndarray:
+    """Numbered by first pixels, which ``label`` does not do in thin volumes."""
+    ids, first = np.unique(labels, return_index=True)
+    order = np.argsort(first[ids > 0])
+    table = np.zeros(labels.max() + 1, int)
+    table[ids[ids > 0][order]] = np.arange(1, len(order) + 1)
+    return table[labels]
+
+
 @settings(deadline=None)
 @given(LABELS)
 def test_runs_give_the_image_back(labels: np.ndarray) -> None:
@@ -63,7 +72,7 @@ def test_regions_are_connected_parts(labels: np.ndarray) -> None:
 @settings(deadline=None)
 @given(LABELS)
 def test_holes_are_what_one_object_encloses(labels: np.ndarray) -> None:
-    objects = label(labels, connectivity=1)
+    objects = in_scan_order(label(labels, connectivity=1))
     expected = objects.copy()
     inner = np.zeros(objects.shape, bool)
     inner[(slice(1, -1),) * objects.ndim] = True

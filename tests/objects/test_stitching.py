@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import ENOSPC
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from scipy import ndimage
 from skimage.io import imread
 from skimage.segmentation import find_boundaries
 
-from napari_unet.errors import InputError
+from napari_unet.errors import InputError, StorageError
 from napari_unet.events import Box
+from napari_unet.objects import stitching
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
 from napari_unet.objects.stitching import decode_blocks
@@ -124,3 +127,14 @@ def test_what_cannot_be_decoded() -> None:
     with pytest.raises(InputError, match=r"\(8, 8\) was asked for"):
         decode_blocks(read, write, (8, 8), ObjectSettings(), 16)
     assert decode_blocks(read, write, (0, 8), ObjectSettings(), 16) == 0
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(stitching.tempfile, "TemporaryFile", Full)
+    full = np.full((9, 9), 255, np.uint8)
+    with pytest.raises(StorageError, match="no room"):
+        in_blocks(full, full, ObjectSettings(), 4)

@@ -158,15 +158,19 @@ def climb(height: NDArray[Any]) -> Ascent:
     end_pixels = pixels[ended]
     is_top = code.ravel()[end_pixels] == _SELF
     number = np.zeros(len(pixels), np.int32)
-    number[ended] = np.arange(len(ended), dtype=np.int32)
+    row, n_rows = _rows_of_tops(end_pixels, is_top)
+    number[ended] = row
     one, other = [], []
-    flat_code = code.ravel()
-    for offset in half_of_neighbours(height.ndim):  # flat tops: their pixels are one
+    flat_code, flat_height = code.ravel(), height.ravel()
+    for offset in half_of_neighbours(height.ndim)[1:]:  # flat tops: their rows are one
         beside = end_pixels + _jump(height, offset)
-        met = np.flatnonzero(is_top & (flat_code[beside] == _SELF) & (height.ravel()[beside] > 0))
-        one.append(met)
-        other.append(number[index[beside[met]]])
-    end, n = components(len(ended), np.concatenate(one), np.concatenate(other))
+        met = np.flatnonzero(is_top & (flat_code[beside] == _SELF) & (flat_height[beside] > 0))
+        a, b = row[met], number[index[beside[met]]]
+        another = np.flatnonzero((a[1:] != a[:-1]) | (b[1:] != b[:-1])) + 1 if len(a) else met
+        one += [a[:1], a[another]]
+        other += [b[:1], b[another]]
+    end, n = components(n_rows, np.concatenate(one), np.concatenate(other))
+    end = end[row]
     number[ended] = end + 1
     index[pixels] = number[target]
     first = np.zeros(n + 1, np.int64)
@@ -247,6 +251,17 @@ def _steps(height: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     jumps = np.zeros(_SELF + 1, np.int64)
     jumps[1 : len(neighbours) + 1] = [_jump(height, offset) for offset in neighbours]
     return code, jumps
+
+
+def _rows_of_tops(pixels: NDArray[np.int64], is_top: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Number ends, from 0, so that tops beside each other in a row have one number; and how many numbers there are.
+
+    A large flat top is then few things to be connected, not one for each pixel.
+    """
+    begins = np.ones(len(pixels), bool)
+    begins[1:] = (np.diff(pixels) != 1) | ~is_top[1:] | ~is_top[:-1]
+    numbers = np.cumsum(begins, dtype=np.int32)
+    return numbers - np.int32(1), int(numbers[-1])
 
 
 def _jump(array: NDArray[Any], offset: tuple[int, ...]) -> int:

@@ -12,15 +12,15 @@ in a temporary file.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import prod
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.errors import InputError
+from napari_unet.errors import InputError, StorageError
 from napari_unet.events import Box
 from napari_unet.objects.ascent import (
     FRAME,
@@ -29,7 +29,6 @@ from napari_unet.objects.ascent import (
     components,
     core_of,
     framed_heights,
-    half_of_neighbours,
     highest,
     passes,
     ranks,
@@ -38,6 +37,7 @@ from napari_unet.objects.ascent import (
 from napari_unet.objects.basins import check_maps, span
 from napari_unet.objects.decoding import inside, objects_of
 from napari_unet.objects.regions import Regions, Runs, find_regions, find_runs, settle, summed
+from napari_unet.objects.seams import Seams, in_image
 from napari_unet.settings import ObjectSettings
 
 Read = Callable[[Box], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
@@ -71,6 +71,8 @@ def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: Obje
     ------
     InputError
         If blocks have no size, or ``read`` gives something else than two maps of the box.
+    StorageError
+        If the temporary folder is full.
     """
     if core < 1:
         raise InputError(f"Blocks of {core} pixels cannot be decoded.", "Choose at least 1, better 1024.")
@@ -98,66 +100,12 @@ def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: Obje
     return n
 
 
-class _Seams:
-    """The outermost pixels of the blocks, where there is a block beside: what each of them belongs to.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the image.
-    core : int
-        Side of a block.
-    """
-
-    def __init__(self, shape: tuple[int, ...], core: int) -> None:
-        self._shape, self._core = shape, core
-        self._pixels: list[NDArray[np.int64]] = []
-        self._numbers: list[NDArray[np.int64]] = []
-
-    def add(self, box: Box, numbers: NDArray[np.integer[Any]], offset: int) -> NDArray[np.int64]:
-        """Take the numbers of a block's pixels; returns which of them are at seams, as indices of the flat block."""
-        outer = np.ones(numbers.shape, bool)
-        outer[
-            tuple(
-                slice(int(a > 0), b - a - int(b < side))
-                for (a, b), side in zip(box, self._shape, strict=True)
-            )
-        ] = False
-        here = np.flatnonzero(outer)
-        self._pixels.append(_in_image(here, box, numbers.shape, self._shape))
-        self._numbers.append(numbers.ravel()[here] + np.int64(offset))
-        return here
-
-    def sort(self) -> NDArray[np.intp]:
-        """Put the pixels in the order of the image; returns how, for what else is known of them."""
-        pixels, numbers = np.concatenate(self._pixels), np.concatenate(self._numbers)
-        order = np.argsort(pixels)
-        self.pixels, self.numbers = pixels[order], numbers[order]
-        return order
-
-    def numbers_at(self, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """What pixels belong to, given as indices into the flattened image."""
-        return np.asarray(self.numbers[np.searchsorted(self.pixels, pixels)])
-
-    def neighbours(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], bool]]:
-        """All pairs of neighbouring pixels in different blocks, as indices into ``pixels``; whether along an axis."""
-        position = np.stack(np.unravel_index(self.pixels, self._shape))
-        block = position // self._core
-        sides = np.array(self._shape)[:, None]
-        for offset in half_of_neighbours(len(self._shape)):
-            moved = position + np.array(offset)[:, None]
-            crossing = ((moved >= 0) & (moved < sides)).all(0) & (moved // self._core != block).any(0)
-            here = np.flatnonzero(crossing)
-            beside = np.ravel_multi_index(tuple(moved[:, here]), self._shape)
-            yield here, np.searchsorted(self.pixels, beside), sum(map(abs, offset)) == 1
-
-
 class _Slopes:
     """First pass: where pixels climb to within their block, and then beyond it."""
 
     def __init__(self, shape: tuple[int, ...], core: int) -> None:
         self._shape = shape
-        self._seams = _Seams(shape, core)
+        self._seams = Seams(shape, core)
         self._is_top: list[NDArray[np.bool_]] = []
         self._offsets = [0]
         # Of every end of every block, and of "outside" as the first of each block:
@@ -181,7 +129,7 @@ class _Slopes:
         self._passes.append((one + offset, other + offset, between))
         around = tuple((a - FRAME, b + FRAME) for a, b in box)
         pixels = np.zeros(len(ascent) + 1, np.int64)
-        pixels[1:] = _in_image(ascent.pixels[1:], around, heights.shape, self._shape)
+        pixels[1:] = in_image(ascent.pixels[1:], around, heights.shape, self._shape)
         self._pixels.append(pixels)
         self._heights.append(heights.ravel()[ascent.pixels].astype(np.int64))
         self._inner.append(ascent.inner)
@@ -234,7 +182,7 @@ class _Parts:
 
     def __init__(self, shape: tuple[int, ...], core: int) -> None:
         self._shape = shape
-        self._seams = _Seams(shape, core)
+        self._seams = Seams(shape, core)
         self._offsets = [0]
         self._regions: list[Regions] = []
 
@@ -244,7 +192,7 @@ class _Parts:
         regions, painted = find_regions(runs, ends)
         offset = self._offsets[-1]
         one, other, length = summed(regions.contacts)
-        firsts = _in_image(regions.firsts, box, runs.shape, self._shape)
+        firsts = in_image(regions.firsts, box, runs.shape, self._shape)
         contacts = (one + offset, other + offset, length)
         self._regions.append(Regions(regions.labels, regions.sizes, firsts, regions.outermost, contacts))
         self._seams.add(box, painted.paint(np.arange(len(regions))), offset)
@@ -295,17 +243,15 @@ def _read(read: Read, box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.uint
     return foreground, height
 
 
-def _in_image(
-    pixels: NDArray[np.int64], box: Box, block: tuple[int, ...], shape: tuple[int, ...]
-) -> NDArray[np.int64]:
-    """Indices into a flattened block as indices into the flattened image."""
-    position = np.unravel_index(pixels, block)
-    return np.ravel_multi_index([p + a for p, (a, _) in zip(position, box, strict=True)], shape)
-
-
 def _store(file: IO[bytes], runs: Runs) -> None:
-    np.save(file, runs.starts, allow_pickle=False)
-    np.save(file, runs.values, allow_pickle=False)
+    try:
+        np.save(file, runs.starts, allow_pickle=False)
+        np.save(file, runs.values, allow_pickle=False)
+    except OSError as error:
+        raise StorageError(
+            f"The temporary folder {tempfile.gettempdir()} has no room for what is known of the objects so far.",
+            "Make room there, or set TMPDIR to a folder on a larger disk.",
+        ) from error
 
 
 def _load(file: IO[bytes], box: Box) -> Runs:
