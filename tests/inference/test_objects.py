@@ -83,3 +83,15 @@ def test_only_what_was_asked_for_is_linked(linked: str, numbers: list[int] | Non
         return
     assert [e.region[:2] for e in events] == [((t, t + 1), (z, z + 1)) for t in (4, 5) for z in (1, 2)]
     assert [int(e.objects.max()) for e in events] == numbers
+
+
+def test_a_large_plane_is_decoded_in_blocks_to_the_same_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    maps = random.integers(0, 256, (2, 70, 90)).astype(np.uint8)
+    whole = decode(maps, SETTINGS)
+    monkeypatch.setattr(module, "LARGEST_AT_ONCE", 0)
+    monkeypatch.setattr(module, "LARGEST_IN_MEMORY", 0)
+    monkeypatch.setattr(module, "_CORE", {2: 32})
+    found = decode(maps, SETTINGS)
+    assert isinstance(found, np.memmap)
+    np.testing.assert_array_equal(found, whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,36 @@ from napari_unet.events import Box, PredictedObjects
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
 from napari_unet.objects.stack import link_planes, linked_axes
+from napari_unet.objects.stitching import decode_blocks
 from napari_unet.settings import ObjectSettings
 
+_N = TypeVar("_N", np.uint8, np.int32)
+
 LARGEST_IN_MEMORY = 1 << 28
-"""Bytes of a stack's objects from which on they wait in a file to be linked."""
+"""Bytes of maps or objects from which on they are kept in a file."""
+
+LARGEST_AT_ONCE = 1 << 26
+"""Pixels of a plane from which on it is decoded block by block, to the same objects."""
+
+_CORE = {2: 1024, 3: 128}
 
 
 def decode(maps: NDArray[np.uint8], settings: ObjectSettings) -> NDArray[np.int32]:
     """Objects in maps ``(2, *spatial)``: foreground and height, see :func:`napari_unet.nets.outputs.object_maps`."""
     foreground, height = maps
-    return cut(find_basins(foreground, height), foreground, settings)
+    if foreground.size <= LARGEST_AT_ONCE:
+        return cut(find_basins(foreground, height), foreground, settings)
+    found = _room(foreground.shape, np.int32)
+
+    def read(box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        key = tuple(slice(*bounds) for bounds in box)
+        return foreground[key], height[key]
+
+    def write(box: Box, objects: NDArray[np.int32]) -> None:
+        found[tuple(slice(*bounds) for bounds in box)] = objects
+
+    decode_blocks(read, write, foreground.shape, settings, _CORE[foreground.ndim])
+    return found
 
 
 class ObjectFinder:
@@ -58,7 +79,7 @@ class ObjectFinder:
         shape = [stop - start for start, stop in box]
         self._linked = linked_axes(self._leading, tuple(shape), linked)
         self._planes: dict[Box, _Plane] = {}
-        self._stack = _room(shape) if self._linked else None
+        self._stack = _room(shape, np.int32) if self._linked else None
 
     def add(self, position: Box, core: Box, maps: NDArray[np.uint8]) -> PredictedObjects | None:
         """Take the maps ``(2, *core)`` of a tile; returns the objects of its plane if that is complete now.
@@ -105,7 +126,7 @@ class _Plane:
 
     def __init__(self, box: Box) -> None:
         self._origin = [start for start, _ in box]
-        self.maps = np.zeros((2, *(stop - start for start, stop in box)), np.uint8)
+        self.maps = _room((2, *(stop - start for start, stop in box)), np.uint8)
         self._missing = prod(self.maps.shape[1:])
 
     def add(self, core: Box, maps: NDArray[np.uint8]) -> bool:
@@ -116,9 +137,9 @@ class _Plane:
         return self._missing <= 0
 
 
-def _room(shape: Sequence[int]) -> NDArray[np.int32]:
+def _room(shape: Sequence[int], dtype: type[_N]) -> NDArray[_N]:
     """An array of zeros, in a nameless file where it is large."""
-    if 4 * prod(shape) <= LARGEST_IN_MEMORY:
-        return np.zeros(tuple(shape), np.int32)
+    if np.dtype(dtype).itemsize * prod(shape) <= LARGEST_IN_MEMORY:
+        return np.zeros(tuple(shape), dtype)
     with tempfile.TemporaryFile() as file:  # stays open as long as it is mapped
-        return np.memmap(file, np.int32, "w+", shape=tuple(shape))
+        return np.memmap(file, dtype, "w+", shape=tuple(shape))
