@@ -1,7 +1,6 @@
-"""Pictures of the three docks at work on real images, for the documents: ``docs/images/*.png``.
+"""Pictures of the docks at work on real images, for the documents: ``docs/images/*.png``.
 
-Opens napari on a virtual screen, opens the shipped myelin sample, trains, segments and scores it through the docks'
-own buttons, and takes a picture of the whole window in the dark and in the light theme::
+Opens napari on a virtual screen, opens shipped samples, trains, segments and scores them through the docks' own buttons, and takes a picture of the whole window in the dark and in the light theme::
 
     xvfb-run -a -s "-screen 0 1400x900x24" python scripts/screenshots.py
 """
@@ -14,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtWidgets import QApplication
 
@@ -51,69 +51,101 @@ def main() -> None:
 
 
 def take(arguments: argparse.Namespace) -> None:
-    import napari
-
-    from napari_unet.settings import TrainSettings
-    from napari_unet.viewer.segment.dock import SegmentDock
-
-    viewer = napari.Viewer()
-    width, height = map(int, arguments.size.split("x"))
-    viewer.window.resize(width, height)
-
-    def shoot(name: str) -> None:
-        for theme in ("dark", "light"):
-            viewer.theme = theme
-            spin(1.0)
-            viewer.screenshot(arguments.output / f"{name}-{theme}.png", canvas_only=False, flash=False)
-        viewer.theme = "dark"
-        spin(0.3)
-
-    viewer.open_sample(PLUGIN, "myelin")
-    image, labels = viewer.layers
-    labels.opacity = 0.45
-    viewer.reset_view()
-    spin(2)
-
-    _, train = viewer.window.add_plugin_dock_widget(PLUGIN, "Train U-Net")
-    spin(6)
-    train.page.form.set(TrainSettings(minutes=arguments.minutes))
-    wait_for("ready to train", train.footer.button.isEnabled)
-    spin(1)
-    shoot("train-ready")
-    train.footer.button.click()
-    run = train.run
-    wait_for("the start of the training", lambda: run.report.is_running)
+    """Train, segment and score myelin; then train and segment nuclei, each its own object."""
+    desk = Desk(arguments)
+    image, labels = desk.open_sample("myelin")
+    run = desk.start_training(arguments.minutes)
     wait_for("some validations", lambda: len(run.report.validations) >= 5 or not run.report.is_running)
     spin(2)
-    shoot("train")
-    wait_for("the end of the training", lambda: not train.run.report.is_running)
-    train.footer.segment_button.click()
-    spin(2)
-    segment = next(w for w in QApplication.allWidgets() if isinstance(w, SegmentDock))
-    viewer.layers.selection.active = image
-    labels.visible = False
-    for layer in viewer.layers:
-        if layer not in (image, labels):
-            layer.visible = False
-    button = segment.footer.button
-    wait_for("ready to segment", button.isEnabled, 30)
-    button.click()
-    spin(2)
-    wait_for("a prediction", lambda: any("U-Net" in layer.name for layer in viewer.layers))
-    wait_for(
-        "the end of the prediction",
-        lambda: segment.footer.button.text() == "Segment" and segment.footer.button.isEnabled(),
-    )
-    spin(1)
-    prediction = next(layer for layer in reversed(viewer.layers) if "U-Net" in layer.name)
-    prediction.opacity = 0.45
-    shoot("segment")
-    _, scores = viewer.window.add_plugin_dock_widget(PLUGIN, "Scores")
-    spin(2)
+    desk.shoot("train")
+    desk.segment(image)
+    desk.shoot("segment")
+    scores = desk.open_dock("Scores")
     scores.compare_button.click()
     spin(4)
-    shoot("scores")
-    viewer.close()
+    desk.shoot("scores")
+    desk.viewer.close()
+
+    desk = Desk(arguments)
+    image, labels = desk.open_sample("nuclei")
+    desk.start_training(arguments.minutes, picture="")
+    desk.segment(image)
+    objects = desk.open_dock("Objects")
+    objects.boxes[-1].fold.expand()
+    objects.boxes[-1].button.click()
+    spin(4)
+    desk.shoot("objects")
+    desk.viewer.close()
+
+
+class Desk:
+    """A viewer with one sample, and the docks beside it."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        import napari
+
+        self.viewer = napari.Viewer()
+        self.folder = arguments.output
+        width, height = map(int, arguments.size.split("x"))
+        self.viewer.window.resize(width, height)
+
+    def shoot(self, name: str) -> None:
+        for theme in ("dark", "light"):
+            self.viewer.theme = theme
+            spin(1.0)
+            self.viewer.screenshot(self.folder / f"{name}-{theme}.png", canvas_only=False, flash=False)
+        self.viewer.theme = "dark"
+        spin(0.3)
+
+    def open_sample(self, name: str) -> Any:
+        self.viewer.open_sample(PLUGIN, name)
+        image, labels = list(self.viewer.layers)[:2]
+        labels.opacity = 0.45
+        self.viewer.reset_view()
+        spin(2)
+        return image, labels
+
+    def open_dock(self, title: str) -> Any:
+        dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, title)[1]
+        spin(2)
+        return dock
+
+    def start_training(self, minutes: float, picture: str = "train-ready") -> Any:
+        from napari_unet.settings import TrainSettings
+
+        self.train = self.open_dock("Train U-Net")
+        spin(4)
+        self.train.page.form.set(TrainSettings(minutes=minutes))
+        wait_for("ready to train", self.train.footer.button.isEnabled)
+        spin(1)
+        if picture:
+            self.shoot(picture)
+        self.train.footer.button.click()
+        wait_for("the start of the training", lambda: self.train.run.report.is_running)
+        return self.train.run
+
+    def segment(self, image: Any) -> None:
+        """Wait for the end of the training, and segment with the new model; only the result stays visible."""
+        from napari_unet.viewer.segment.dock import SegmentDock
+
+        viewer = self.viewer
+        wait_for("the end of the training", lambda: not self.train.run.report.is_running)
+        self.train.footer.segment_button.click()
+        spin(2)
+        dock = next(w for w in QApplication.allWidgets() if isinstance(w, SegmentDock) and w.isVisible())
+        viewer.layers.selection.active = image
+        for layer in viewer.layers:
+            layer.visible = layer is image
+        button = dock.footer.button
+        wait_for("ready to segment", button.isEnabled, 30)
+        button.click()
+        spin(2)
+        wait_for("a prediction", lambda: any("U-Net" in layer.name for layer in viewer.layers))
+        wait_for("its end", lambda: button.text() == "Segment" and button.isEnabled())
+        spin(1)
+        prediction = next(layer for layer in reversed(viewer.layers) if "U-Net" in layer.name)
+        prediction.opacity = 0.45
+        viewer.layers.selection.active = prediction
 
 
 if __name__ == "__main__":

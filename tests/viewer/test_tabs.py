@@ -38,3 +38,11 @@ def test_a_dock_moved_by_the_user_stays_there(qtbot):
     share_place(second)
     assert window.dockWidgetArea(second.parentWidget()) == Qt.DockWidgetArea.LeftDockWidgetArea
     assert window.tabifiedDockWidgets(first.parentWidget()) == []
+
+
+def test_a_tab_is_called_like_its_dock_without_the_plugin(qtbot):
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    widget = add_dock(window, "Scores (napari-unet-live)")
+    share_place(widget)
+    assert widget.parentWidget().windowTitle() == "Scores"
