@@ -1,6 +1,7 @@
 """Pictures of the docks at work on real images, for the documents: ``docs/images/*.png``.
 
-Opens napari on a virtual screen, opens shipped samples, trains, segments and scores them through the docks' own buttons, and takes a picture of the whole window in the dark and in the light theme::
+Opens napari on a virtual screen, opens shipped samples, trains, segments and scores them through the docks' own
+buttons, and takes a picture of the whole window in the dark and in the light theme::
 
     xvfb-run -a -s "-screen 0 1400x900x24" python scripts/screenshots.py
 """
@@ -53,7 +54,7 @@ def main() -> None:
 def take(arguments: argparse.Namespace) -> None:
     """Train, segment and score myelin; then train and segment nuclei, each its own object."""
     desk = Desk(arguments)
-    image, labels = desk.open_sample("myelin")
+    image, _ = desk.open_sample("myelin")
     run = desk.start_training(arguments.minutes)
     wait_for("some validations", lambda: len(run.report.validations) >= 5 or not run.report.is_running)
     spin(2)
@@ -67,7 +68,7 @@ def take(arguments: argparse.Namespace) -> None:
     desk.viewer.close()
 
     desk = Desk(arguments)
-    image, labels = desk.open_sample("nuclei")
+    image, _ = desk.open_sample("nuclei")
     desk.start_training(arguments.minutes, picture="")
     desk.segment(image)
     objects = desk.open_dock("Objects")

@@ -8,6 +8,9 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 _OURS = "napari_unet_dock"
 """Qt property of our docks' widgets."""
 
+_PLUGIN = " (napari-unet-live)"
+"""What napari adds to a dock's title, and tabs have no room for."""
+
 
 def share_place(widget: QWidget) -> None:
     """Put the dock of ``widget`` into a tab beside our other docks of the same window, and in front.
@@ -18,6 +21,8 @@ def share_place(widget: QWidget) -> None:
         return
     widget.setProperty(_OURS, True)
     dock = _dock_of(widget)
+    if dock is not None:  # the tab; the bar above the dock goes on to name the plugin
+        dock.setWindowTitle(dock.windowTitle().removesuffix(_PLUGIN))
     window = widget.window()
     if dock is None or dock.isFloating() or not isinstance(window, QMainWindow):
         return
