@@ -64,6 +64,9 @@ def record_text(record: ModelRecord) -> str:
         + (f", {len(record.parents)} model(s) before it" * bool(record.parents)),
     ]
     lines += [f"  {name}: {value}" for name, value in record.plan.items()]
+    if record.objects is not None:
+        found = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in record.objects)
+        lines.append(f"objects are found by: {found}")
     lines.append(f"validation: {validation.found}. {validation.method}".rstrip())
     if validation.honest:
         for value, score in validation.scores.items():

@@ -37,6 +37,11 @@ def test_curves_are_those_of_the_report(qtbot):
     assert (list(x), list(y)) == ([0, 1], [1, 0.5])
     assert list(curves._lines["dice"].getData()[1]) == [0.7]
     assert not curves._plots["dice"].isHidden()
+    assert "AP" not in curves._legend.text()
+    report.validations.append(Validation(3, 180.0, 0.4, {1: 0.8}, {1: 0.7}, 0.8, True, object_ap=0.6))
+    curves.draw(report)
+    assert list(curves._lines["ap"].getData()[1]) == [0.6]
+    assert "AP of objects" in curves._legend.text()
     report.regions = ValidationRegions((), False, "too little")
     curves.draw(report)
     assert curves._plots["dice"].isHidden()

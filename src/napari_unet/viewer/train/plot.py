@@ -17,8 +17,8 @@ from napari_unet.viewer.train.run import RunReport
 
 _MOST_POINTS = 400
 _HEIGHT = 120
-_ON_DARK = {"training": "#56b4e9", "validation": "#e69f00", "dice": "#2fc79a"}
-_ON_LIGHT = {"training": "#0072b2", "validation": "#b86e00", "dice": "#00795a"}
+_ON_DARK = {"training": "#56b4e9", "validation": "#e69f00", "dice": "#2fc79a", "ap": "#d988b5"}
+_ON_LIGHT = {"training": "#0072b2", "validation": "#b86e00", "dice": "#00795a", "ap": "#a8437a"}
 
 
 def thin(points: NDArray[np.float64], most: int = _MOST_POINTS) -> NDArray[np.float64]:
@@ -67,6 +67,7 @@ class Curves(QWidget):
         self._legend.setWordWrap(True)
         self._plots: dict[str, Any] = {}
         self._lines: dict[str, Any] = {}
+        self._has_objects = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -92,10 +93,12 @@ class Curves(QWidget):
             "training": report.losses,
             "validation": [(v.seconds / 60, v.loss) for v in report.validations if np.isfinite(v.loss)],
             "dice": [(v.seconds / 60, v.mean_dice) for v in scored],
+            "ap": [(v.seconds / 60, v.object_ap) for v in scored if np.isfinite(v.object_ap)],
         }
         thinned = {
             name: thin(np.array(values, dtype=np.float64).reshape(-1, 2)) for name, values in curves.items()
         }
+        self._has_objects = len(curves["ap"]) > 0
         for name, points in thinned.items():
             self._lines[name].setData(points[:, 0], points[:, 1])
         self._show_all(thinned)
@@ -132,6 +135,7 @@ class Curves(QWidget):
             "training": self._plots["loss"].plot([], []),
             "validation": self._plots["loss"].plot([], [], symbol="o", symbolSize=4),
             "dice": self._plots["dice"].plot([], [], symbol="o", symbolSize=4),
+            "ap": self._plots["dice"].plot([], [], symbol="o", symbolSize=4),
         }
         self._color()
 
@@ -173,6 +177,8 @@ class Curves(QWidget):
         entries = [("training", "━ training loss")]
         if is_scored:
             entries += [("validation", "┅ validation loss"), ("dice", "━ Dice")]
+        if is_scored and self._has_objects:
+            entries.append(("ap", "━ AP of objects"))
         self._legend.setText(
             " &nbsp; ".join(f'<span style="color:{colors[name]}">{text}</span>' for name, text in entries)
         )
