@@ -31,6 +31,7 @@ def whole_images(file: Path, files: Sequence[Path]) -> list[np.ndarray]:
 
     from napari_unet import load_model
     from napari_unet.images import read_image
+    from napari_unet.nets.outputs import class_indices
 
     model = load_model(file)
     network = model.network.eval()
@@ -41,8 +42,8 @@ def whole_images(file: Path, files: Sequence[Path]) -> list[np.ndarray]:
         box = tuple((0, size) for size in image.label_shape)
         block = model.record.normalisation.statistics(image).apply(image.read(box))
         with torch.no_grad():
-            logits = network(torch.from_numpy(block)[None])[0]
-        found.append(values[logits.argmax(0).numpy()])
+            logits = network(torch.from_numpy(block)[None])
+        found.append(values[class_indices(logits, network.settings.outputs)[0].numpy()])
     return found
 
 
