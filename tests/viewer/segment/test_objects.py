@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from segment_support import model_record, network, write_model
 
 from napari_unet.events import Finished, PredictedObjects, PredictedRegion, Started
 from napari_unet.labels import default_annotation
 from napari_unet.settings import ObjectSettings
 from napari_unet.viewer.layers import METADATA
 from napari_unet.viewer.objects.kept_maps import maps_of
+from segment_support import model_record, network, write_model
 
 WAIT = 5000
 NUMBERED = np.arange(72, dtype=np.int32).reshape(8, 9)
