@@ -271,3 +271,37 @@ def test_compiling_is_refused_politely_without_a_gpu(tmp_path: Path) -> None:
     events = run(make_model(), tmp_path, [image], settings=settings)
     assert any("compiled only on NVIDIA" in e.text for e in events if isinstance(e, Notice))
     assert (assemble(events, image) >= 0).all()
+
+
+def test_the_network_meets_the_whole_image_whichever_part_is_predicted(tmp_path: Path) -> None:
+    image, model = Image("image", (noise(48, 80),), "YX"), of_images(3)
+    whole = assemble(run(model, tmp_path, [image]), image)
+    part = assemble(run(model, tmp_path, [image], (((8, 24), (40, 80)),)), image)
+    np.testing.assert_array_equal(part[8:24, 40:], whole[8:24, 40:])
+    off = FP32.model_copy(update={"adapt_to_image": False})
+    assert (whole != assemble(run(model, tmp_path, [image], settings=off), image)).any()
+
+
+def test_images_met_before_are_forgotten(tmp_path: Path) -> None:
+    first, second = Image("first", (noise(32, 32) ** 2,), "YX"), Image("second", (noise(48, 48),), "YX")
+    alone = assemble(run(of_images(3), tmp_path, [second]), second)
+    after = assemble(run(of_images(3), tmp_path, [first, second]), second, 1)
+    np.testing.assert_array_equal(after, alone)
+
+
+@pytest.mark.parametrize(("n_images", "value"), [(100, None), (0, None), (3, 7)])
+def test_nothing_is_adapted_with_many_images_or_to_nothing(
+    tmp_path: Path, n_images: int, value: int | None
+) -> None:
+    pixels = noise(32, 32) if value is None else np.full((32, 32), value, np.uint8)
+    image, model = Image("image", (pixels,), "YX"), of_images(n_images)
+    off = FP32.model_copy(update={"adapt_to_image": False})
+    actual, expected = (assemble(run(model, tmp_path, [image], settings=s), image) for s in (FP32, off))
+    np.testing.assert_array_equal(actual, expected)
+
+
+def of_images(n: int) -> Model:
+    """A model trained on so many images."""
+    model = make_model()
+    images = {f"image {i}": f"{i:064x}" for i in range(n)}
+    return Model(model.network, model.record.model_copy(update={"images": images}))

@@ -27,6 +27,7 @@ from napari_unet.events import (
 )
 from napari_unet.images import Image
 from napari_unet.images.normalisation import IntensityStatistics
+from napari_unet.inference.adaptation import image_share, sample_blocks
 from napari_unet.inference.labelling import ToLabels, class_values, label_type
 from napari_unet.inference.objects import ObjectFinder
 from napari_unet.inference.pieces import Read
@@ -158,7 +159,7 @@ def _predict(
         yield Started(report.name, plan)
         if settings.compile_network and device.type != "cuda":
             yield Notice("Networks are compiled only on NVIDIA GPUs; this one runs as it is.")
-        yield from _run(network, model.record, images, boxes, looks, settings, stop)
+        yield from _run(network, model, images, boxes, looks, settings, stop)
     finally:
         torch.set_num_threads(threads_before)
 
@@ -207,18 +208,21 @@ def _check_centres(
 
 def _run(
     network: TiledNetwork,
-    record: ModelRecord,
+    model: Model,
     images: Sequence[Image],
     boxes: Sequence[Box],
     centres: Sequence[Sequence[float] | None],
     settings: PredictSettings,
     stop: Callable[[], bool],
 ) -> Iterator[Event]:
+    record = model.record
     n = record.network.ndim
     to_labels = ToLabels(class_values(record), record.network.outputs, settings.probabilities)
     of_objects = record.annotation.kind == "objects"
     linked = "Z" * settings.link_slices + "T" * settings.link_frames
     decoding = settings.objects.over(record.objects)
+    adaptable = settings.adapt_to_image and record.network.norm == "batch"
+    share = image_share(len(record.images)) if adaptable else 0.0
     total = sum(prod(b - a for a, b in box) for box in boxes)
     done = 0
     start = perf_counter()
@@ -234,6 +238,8 @@ def _run(
         statistics = record.normalisation.statistics(image)
         if statistics.fault:
             yield Notice(f"{image.name} {statistics.fault}.", "warning")
+        if share and not all(statistics.constant):
+            network.adapt(sample_blocks(model.network, image, statistics), share)
         positions = _positions(box[:-n], centre[:-n] if centre is not None else None)
         reads = (_reader(image, statistics, leading) for leading in positions)
         view = centre[-n:] if centre is not None else None

@@ -16,6 +16,7 @@ from torch import Tensor
 from napari_unet.device import is_out_of_memory, release_memory
 from napari_unet.errors import OutOfMemoryError
 from napari_unet.events import Box, Notice
+from napari_unet.inference.adaptation import adapted
 from napari_unet.inference.agreement import LEAST_AGREEMENT, agreement
 from napari_unet.inference.folding import fold_batch_norm
 from napari_unet.inference.part import part_logits
@@ -67,7 +68,7 @@ class TiledNetwork:
         self.device = device or torch.device("cpu")
         self.precision = precision
         self.tile_size = tile_size
-        self._original = network
+        self._trained = self._original = network
         self._network = self._prepare(precision)
         self._check_due = checked and precision != torch.float32
         every = symmetries(network.settings.ndim)
@@ -159,6 +160,20 @@ class TiledNetwork:
                 continue
             for piece, values in zip(batch, logits, strict=True):
                 yield piece.image, piece.core, values
+
+    def adapt(self, blocks: NDArray[np.float32], share: float) -> None:
+        """Let batch norm meet the image that comes next; see :mod:`napari_unet.inference.adaptation`.
+
+        Parameters
+        ----------
+        blocks : ndarray, (N, C, *spatial)
+            Of that image, normalised.
+        share : float
+            Of the image in the statistics.
+        """
+        self._original = adapted(self._trained, blocks, self.device, self.precision, share=share)
+        prepared = self._prepare(self.precision)
+        self._network.load_state_dict(prepared.state_dict())  # in place: what was compiled stays valid
 
     def choose_tile_size(self, shape: Sequence[int]) -> int:
         """Largest side of a core, in pixels, for an image: as wished, or what fits into the free memory."""

@@ -40,6 +40,13 @@ class PredictSettings(ComputeSettings):
         description="Objects keep their numbers, and so their colours, from frame to frame of a time series.",
         json_schema_extra=ADVANCED,
     )
+    adapt_to_image: bool = Field(
+        True,
+        title="Adapt to image",
+        description="Mix the network's batch norm statistics with those of the image, if it was trained on few "
+        "images: one that looks a little different comes out better.",
+        json_schema_extra=ADVANCED,
+    )
     average_turns: bool = Field(
         False,
         title="Average flips and turns",
