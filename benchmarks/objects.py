@@ -1,11 +1,16 @@
 """Measure objects: train on train folders, score every object of the test folders once, append one result line each.
 
-``python -m benchmarks.objects --sets bbbc039 --targets distances``; what has a line already is skipped.
+``python -m benchmarks.objects --sets bbbc039 --recipes distances``; what has a line already is skipped. StarDist is
+trained beside it with ``--recipes stardist --stardist-python PYTHON``, the Python of an environment with
+``requirements-stardist.txt``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,6 +40,7 @@ from benchmarks.accuracy.task import ROOT
 RESULTS = ROOT / "benchmarks" / "results" / "objects.jsonl"
 DATA = ROOT.parent / "shared" / "data"
 TARGETS = ("distances", "borders", "weights")
+STARDIST = "stardist"
 
 
 @dataclass(frozen=True)
@@ -84,29 +90,81 @@ def labels_of(image: Path) -> Path:
     return found
 
 
-def measure(wanted: Line, measured: ObjectSet, data: Path) -> Line:
-    """Train, predict, score; returns the whole result line."""
+Answer = tuple[dict[str, float], dict[str, Any], dict[str, Path]]
+"""Seconds of training and of prediction, facts, and the predicted labels by the stem of the image."""
+
+
+def ours(wanted: Line, images: Sequence[Path], tests: Sequence[Path], folder: Path) -> Answer:
+    """Train and predict with the plugin; the recipe is what is learnt of objects."""
     from napari_unet import train
     from napari_unet.api import predict_files
+
+    file = folder / "model.safetensors"
+    started = time.perf_counter()
+    record = train(
+        images,
+        [labels_of(path) for path in images],
+        file,
+        labels_are="objects",
+        minutes=wanted["minutes"],
+        seed=wanted["seed"],
+        object_targets=wanted["recipe"],
+    ).record
+    trained = time.perf_counter()
+    written = {path.stem: path for path in predict_files(file, tests, folder / "predictions")}
+    seconds = {
+        "training_seconds": round(trained - started, 1),
+        "prediction_seconds": round(time.perf_counter() - trained, 1),
+    }
+    facts = {
+        "plan": {key: value for key, value in record.plan.items() if value is not None},
+        "objects": None if record.objects is None else record.objects.model_dump(),
+        "validation_ap": record.validation.object_ap,
+        "steps": record.history[-1].step if record.history else None,
+    }
+    return seconds, facts, written
+
+
+def stardist(
+    wanted: Line, images: Sequence[Path], tests: Sequence[Path], folder: Path, python: str
+) -> Answer:
+    """Train and predict with StarDist, in the environment of that Python."""
+    task = {
+        "images": [str(path) for path in images],
+        "labels": [str(labels_of(path)) for path in images],
+        "tests": [str(path) for path in tests],
+        "minutes": wanted["minutes"],
+        "seed": wanted["seed"],
+        "output": str(folder),
+    }
+    request = folder / "task.json"
+    request.write_text(json.dumps(task))
+    started = time.perf_counter()
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    subprocess.run(
+        [python, "-m", "benchmarks.stardist_2d", str(request)],
+        check=True,
+        cwd=ROOT,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+    )
+    seconds = {"total_seconds": round(time.perf_counter() - started, 1)}
+    facts = json.loads((folder / "facts.json").read_text())
+    return seconds, facts, {path.stem: folder / f"{path.stem}.tif" for path in tests}
+
+
+def measure(wanted: Line, measured: ObjectSet, data: Path, stardist_python: str | None = None) -> Line:
+    """Train, predict, score; returns the whole result line."""
     from napari_unet.scores.objects import score_image, summarize
 
     before = load()
     images, tests = measured.parts(data)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.safetensors"
-        started = time.perf_counter()
-        record = train(
-            images,
-            [labels_of(path) for path in images],
-            file,
-            labels_are="objects",
-            minutes=wanted["minutes"],
-            seed=wanted["seed"],
-            object_targets=wanted["recipe"],
-        ).record
-        trained = time.perf_counter()
-        written = {path.stem: path for path in predict_files(file, tests, Path(folder) / "predictions")}
-        predicted = time.perf_counter()
+        if wanted["recipe"] == STARDIST:
+            if stardist_python is None:
+                raise SystemExit("StarDist needs --stardist-python.")
+            seconds, facts, written = stardist(wanted, images, tests, Path(folder), stardist_python)
+        else:
+            seconds, facts, written = ours(wanted, images, tests, Path(folder))
         found = summarize(
             score_image(imread(written[path.stem]), np.asarray(imread(labels_of(path))).astype(np.int64))
             for path in tests
@@ -116,13 +174,8 @@ def measure(wanted: Line, measured: ObjectSet, data: Path) -> Line:
         "date": now(),
         "machine": machine() | {"load_before": before},
         "versions": versions(("torch", "scikit-image")),
-        "training_seconds": round(trained - started, 1),
-        "prediction_seconds": round(predicted - trained, 1),
-        "facts": {
-            "plan": {key: value for key, value in record.plan.items() if value is not None},
-            "objects": None if record.objects is None else record.objects.model_dump(),
-            "validation_ap": record.validation.object_ap,
-        },
+        **seconds,
+        "facts": facts,
         "scores": _scores(found),
     }
 
@@ -134,17 +187,18 @@ def _scores(found: Any) -> dict[str, float]:
 
 
 def _wanted(options: argparse.Namespace) -> Iterator[Line]:
-    commit = commit_of([*RECIPES["ours"].sources, "src/napari_unet/objects", "benchmarks/objects.py"])
     for seed in options.seed:
-        for targets in options.targets:
+        for recipe in options.recipes:
+            own = recipe != STARDIST
+            sources = RECIPES["ours"].sources if own else ("benchmarks/stardist_2d.py",)
             for name in options.sets:
                 minutes = float(options.minutes or SETS[name].minutes)
                 yield {
                     "set": name,
-                    "recipe": targets,
+                    "recipe": recipe,
                     "minutes": minutes,
                     "seed": seed,
-                    "commit": commit,
+                    "commit": commit_of([*sources, "benchmarks/objects.py"]),
                 }
 
 
@@ -152,7 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for and not measured yet."""
     parser = argparse.ArgumentParser("python -m benchmarks.objects", description=__doc__)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=["distances"])
+    parser.add_argument("--recipes", nargs="+", choices=(*TARGETS, STARDIST), default=["distances"])
+    parser.add_argument("--stardist-python", help="Python of the environment that StarDist is installed in")
     parser.add_argument("--minutes", type=float, help="instead of each set's own")
     parser.add_argument("--seed", nargs="+", type=int, default=[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the annotated images")
@@ -162,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_done(read_lines(options.results), wanted, False):
             continue
         print(f"{now()} {wanted}", flush=True)
-        line = measure(wanted, SETS[wanted["set"]], options.data)
+        line = measure(wanted, SETS[wanted["set"]], options.data, options.stardist_python)
         append_line(options.results, line)
         print(f"  {line['scores']}", flush=True)
     return 0

@@ -7,17 +7,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 
-from benchmarks import report_speed
+from benchmarks import report_objects, report_speed
 from benchmarks.accuracy.__main__ import RESULTS
 from benchmarks.accuracy.lines import Line, read_lines
 from benchmarks.accuracy.recipes import ABLATION_SETS, OUR_MINUTES, RECIPES, VARIANTS
 from benchmarks.accuracy.sets import SETS, BenchmarkSet, Headline
 from benchmarks.accuracy.task import ROOT
+from benchmarks.markdown import MISSING, number, table
 
 SPEED = RESULTS.with_name("speed.jsonl")
+OBJECTS = RESULTS.with_name("objects.jsonl")
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = Path("images") / "accuracy.svg"
-MISSING = "–"
 
 HEAD = """# Benchmarks
 
@@ -61,14 +62,14 @@ class Lines:
         return (line for seeds in self.chosen.values() for line in seeds.values())
 
 
-def page(lines: Lines, speed: Sequence[Line] = ()) -> str:
+def page(lines: Lines, speed: Sequence[Line] = (), objects: Sequence[Line] = ()) -> str:
     """Return the whole page, from result lines alone: the same lines give the same page."""
     parts = [HEAD, _circumstances(lines)]
     parts += ["## Minutes of training", _by_minutes(lines), f"![Scores by minutes]({PLOT.as_posix()})"]
     parts += ["## Five minutes, everybody", _rivals(lines), _rival_notes()]
     if any(line["recipe"] in VARIANTS for line in lines):
         parts += ["## One thing changed", _ablation(lines)]
-    parts.append(report_speed.section(speed))
+    parts += [report_objects.section(objects), report_speed.section(speed)]
     parts.append("## Every score")
     for measured in SETS.values():
         details = _details(lines, measured)
@@ -93,9 +94,9 @@ def _by_minutes(lines: Lines) -> str:
         scores = [lines.headline(headline, measured.name, "ours", minutes) for minutes in OUR_MINUTES]
         met = scores[-1] is not None and scores[-1] >= headline.bar
         verdict = MISSING if scores[-1] is None else ("reached" if met else "missed")
-        rows.append([measured.name, headline.title, *map(_number, scores), f"{headline.bar:.3g}", verdict])
+        rows.append([measured.name, headline.title, *map(number, scores), f"{headline.bar:.3g}", verdict])
     titles = [f"{minutes:g} min" for minutes in OUR_MINUTES]
-    return _table(["set", "score", *titles, "aim at 20 min", "aim"], rows)
+    return table(["set", "score", *titles, "aim at 20 min", "aim"], rows)
 
 
 def _rivals(lines: Lines) -> str:
@@ -105,9 +106,9 @@ def _rivals(lines: Lines) -> str:
         scores = [lines.headline(headline, measured.name, recipe, 5.0) for recipe in recipes]
         known = [score for score in scores if score is not None]
         best = max(known) if len(known) > 1 else None
-        cells = [f"**{_number(score)}**" if score and score == best else _number(score) for score in scores]
+        cells = [f"**{number(score)}**" if score and score == best else number(score) for score in scores]
         rows.append([measured.name, headline.title, *cells])
-    return _table(["set", "score", *(RECIPES[name].title for name in recipes)], rows)
+    return table(["set", "score", *(RECIPES[name].title for name in recipes)], rows)
 
 
 def _rival_notes() -> str:
@@ -124,9 +125,9 @@ def _ablation(lines: Lines) -> str:
     for recipe in ("ours", *VARIANTS):
         cells: list[str] = []
         for measured, headline in headlines:
-            cells.append(_number(lines.headline(headline, measured.name, recipe, 5.0)))
+            cells.append(number(lines.headline(headline, measured.name, recipe, 5.0)))
             if headline.measure == "dice":
-                cells.append(_number(lines.score(measured.name, recipe, 5.0, "iou", headline.name)))
+                cells.append(number(lines.score(measured.name, recipe, 5.0, "iou", headline.name)))
         found = [line for name in ABLATION_SETS for line in lines.of(name, recipe, 5.0)]
         facts = [line["facts"] for line in found]
         cells.append(f"{facts[0]['parameters'] / 1e6:.2f} M" if facts else MISSING)
@@ -139,7 +140,7 @@ def _ablation(lines: Lines) -> str:
         titles.append(f"{measured.name} {headline.title}")
         if headline.measure == "dice":
             titles.append(titles[-1].replace("Dice", "IoU"))
-    return _table(["changed", *titles, "parameters", "steps", "training s", "prediction s"], rows)
+    return table(["changed", *titles, "parameters", "steps", "training s", "prediction s"], rows)
 
 
 def _details(lines: Lines, measured: BenchmarkSet) -> str:
@@ -151,12 +152,12 @@ def _details(lines: Lines, measured: BenchmarkSet) -> str:
             found = lines.of(measured.name, recipe, minutes)
             cells = [
                 " / ".join(
-                    _number(lines.score(measured.name, recipe, minutes, m, name)) for m in ("dice", "iou")
+                    number(lines.score(measured.name, recipe, minutes, m, name)) for m in ("dice", "iou")
                 )
                 for name in names
             ]
             if measured.cells is not None:
-                cells.append(_number(lines.score(measured.name, recipe, minutes, "rand_f", "mean")))
+                cells.append(number(lines.score(measured.name, recipe, minutes, "rand_f", "mean")))
             cells += [
                 f"{mean(line[key] for line in found):.1f}"
                 for key in ("training_seconds", "prediction_seconds")
@@ -164,7 +165,7 @@ def _details(lines: Lines, measured: BenchmarkSet) -> str:
             rows.append([chosen.title, f"{minutes:g}", *cells, str(len(found)), found[0]["commit"]])
     rand = ["Rand F"] if measured.cells is not None else []
     titles = ["recipe", "minutes", *names, *rand, "training s", "prediction s", "seeds", "commit"]
-    return _table(titles, rows) if rows else ""
+    return table(titles, rows) if rows else ""
 
 
 def draw(lines: Lines, path: Path) -> None:
@@ -213,11 +214,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.report", description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--speed", type=Path, default=SPEED)
+    parser.add_argument("--objects", type=Path, default=OBJECTS)
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args(arguments)
     lines = Lines(read_lines(options.results))
     speed = read_lines(options.speed)
-    options.page.write_text(page(lines, speed), encoding="utf-8")
+    options.page.write_text(page(lines, speed, read_lines(options.objects)), encoding="utf-8")
     try:
         draw(lines, options.page.parent / PLOT)
         report_speed.draw(speed, options.page.parent / report_speed.PLOT)
@@ -227,15 +229,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _headlines() -> Iterable[tuple[BenchmarkSet, Headline]]:
     return ((measured, headline) for measured in SETS.values() for headline in measured.headlines)
-
-
-def _number(score: float | None) -> str:
-    return MISSING if score is None else f"{score:.3f}"
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.lines import Line
+from benchmarks.markdown import table
 
 PLOT = Path("images") / "speed.svg"
 
@@ -49,7 +50,7 @@ def section(lines: Sequence[Line]) -> str:
     goals = _goals(full, limited, newest(lines, "step"), newest(lines, "trainer"))
     if not goals:
         return ""
-    return "\n\n".join([HEAD.strip(), *parts, "### Aims", _table(["", "reached", "aim", ""], goals)])
+    return "\n\n".join([HEAD.strip(), *parts, "### Aims", table(["", "reached", "aim", ""], goals)])
 
 
 def _circumstances(line: Line) -> str:
@@ -79,7 +80,7 @@ def _contestants(found: dict[str, Any]) -> str:
             ]
         )
     titles = ["", "seconds", "times ours", "of the bf16 peak", "memory, MiB", "same class as torch fp32"]
-    return _table(titles, rows)
+    return table(titles, rows)
 
 
 def _goals(
@@ -145,8 +146,3 @@ def draw(lines: Sequence[Line], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"svg.hashsalt": "napari-unet"}):
         figure.savefig(path, metadata={"Date": None})
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
