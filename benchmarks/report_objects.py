@@ -9,8 +9,8 @@ from benchmarks.markdown import MISSING, number, table
 from benchmarks.objects import SETS
 
 TITLES = {
-    "distances": "napari-unet, distances",
     "borders": "napari-unet, borders",
+    "distances": "napari-unet, distances",
     "weights": "napari-unet, weights",
     "stardist": "StarDist 2D",
 }

@@ -152,10 +152,10 @@ class TrainSettings(ComputeSettings):
         json_schema_extra=ADVANCED,
     )
     object_targets: ObjectTargets = Field(
-        "distances",
+        "borders",
         title="Objects by",
-        description="What is learnt from objects, each with its own number. distances: how far inside an object a "
-        "pixel lies; borders: a class of its own for the border; weights: the foreground, with the pixels between "
+        description="What is learnt from objects, each with its own number. borders: a class of its own for the "
+        "border; distances: how far inside an object a pixel lies; weights: the foreground, with the pixels between "
         "objects counting more, as in the U-Net paper.",
         json_schema_extra=ADVANCED,
     )
