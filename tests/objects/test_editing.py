@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from napari_unet.errors import InputError
 from napari_unet.images import read_labels
-from napari_unet.objects.editing import Part, delete, fill_holes, merge, relabel, smooth
+from napari_unet.objects.editing import delete, fill_holes, merge, relabel, smooth
+from napari_unet.objects.edits import Part
 
 LABELS = np.array([[1, 1, 0, 2], [1, 1, 0, 2], [0, 0, 0, 0], [3, 3, 3, 0]], np.int32)
 

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from napari_unet.errors import InputError
 from napari_unet.images import read_labels
-from napari_unet.objects.editing import Part, merge
+from napari_unet.objects.editing import merge
+from napari_unet.objects.edits import Part
 from napari_unet.objects.splitting import split_by_line, split_by_points
 
 

@@ -1,13 +1,12 @@
 """Corrections of label images: merge, delete, fill, smooth, relabel. Splitting is in :mod:`.splitting`.
 
-Every function leaves the labels as they are and returns an :class:`Edit`: the block that is to be written, no larger
-than the objects concerned. 0 is background, values below 0 are ignored pixels; neither is ever an object.
+Every function leaves the labels as they are and returns an :class:`~napari_unet.objects.edits.Edit`. 0 is background,
+values below 0 are ignored pixels; neither is ever an object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,72 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unet.errors import InputError
+from napari_unet.objects.edits import Edit, Part, Region, bounds, locate, named, whole
 from napari_unet.objects.overlap import number_objects
-
-Region = tuple[slice, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """What a correction would write.
-
-    Attributes
-    ----------
-    region : tuple of slice
-        Where, along all axes of the labels.
-    block : ndarray of int
-        The labels of that region afterwards, in the type of the labels.
-    objects : tuple of int
-        The objects that came out of it; the one that kept its id first.
-    """
-
-    region: Region
-    block: NDArray[Any]
-    objects: tuple[int, ...] = ()
-
-    def apply(self, labels: NDArray[Any]) -> None:
-        """Write it into the labels."""
-        labels[self.region] = self.block
-
-    def changes(self, labels: NDArray[Any]) -> tuple[tuple[NDArray[np.intp], ...], NDArray[Any]]:
-        """Which pixels of the labels would change, as indices along all axes, and their new values."""
-        changed = np.nonzero(labels[self.region] != self.block)
-        corner = (side.start for side in self.region)
-        return tuple(i + start for i, start in zip(changed, corner, strict=True)), self.block[changed]
-
-
-@dataclass(frozen=True)
-class Part:
-    """The slice or volume of a stack that a correction is limited to.
-
-    Attributes
-    ----------
-    position : tuple of (int or None)
-        Where it lies along each axis; None along the axes it spans.
-    """
-
-    position: tuple[int | None, ...]
-
-    @property
-    def axes(self) -> tuple[int, ...]:
-        """The axes it spans."""
-        return tuple(axis for axis, p in enumerate(self.position) if p is None)
-
-    def of(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """A view of these labels."""
-        return labels[tuple(slice(None) if p is None else p for p in self.position)]
-
-    def edit(self, region: Region, block: NDArray[Any], objects: Iterable[int] = ()) -> Edit:
-        """The edit of all labels that writes ``block`` into a region of this part."""
-        sides = iter(region)
-        where = tuple(next(sides) if p is None else slice(p, p + 1) for p in self.position)
-        fixed = tuple(axis for axis, p in enumerate(self.position) if p is not None)
-        return Edit(where, np.expand_dims(block, fixed), tuple(objects))
-
-
-def whole(labels: NDArray[Any]) -> Part:
-    """The part that is all of these labels."""
-    return Part((None,) * labels.ndim)
 
 
 def merge(labels: NDArray[Any], objects: Sequence[int], part: Part | None = None) -> Edit:
@@ -173,7 +108,7 @@ def fill_holes(
         block[filled & (block == 0)] = number
     if np.array_equal(block, view[region]):
         raise InputError(
-            f"{_named(objects)} no hole.",
+            f"{named(objects)} no hole.",
             "A hole is background that one object surrounds on all sides of a slice.",
         )
     return part.edit(region, block, objects)
@@ -242,7 +177,7 @@ def smooth(
     block = np.moveaxis(block, range(-len(in_space), 0), in_space)
     if np.array_equal(block, before):
         raise InputError(
-            f"{_named(objects)} no bump or notch thinner than {radius:g} pixels.", "Choose a larger number."
+            f"{named(objects)} no bump or notch thinner than {radius:g} pixels.", "Choose a larger number."
         )
     return part.edit(region, block, objects)
 
@@ -279,40 +214,12 @@ def relabel(labels: NDArray[Any]) -> Edit:
     return Edit(region, new[region])
 
 
-def locate(labels: NDArray[Any], objects: Sequence[int]) -> tuple[Region, NDArray[np.bool_]]:
-    """Where objects are: their common bounding box, and which of its pixels are theirs.
-
-    Raises
-    ------
-    InputError
-        If none of them is there.
-    """
-    inside = labels == objects[0] if len(objects) == 1 else np.isin(labels, objects)
-    if not inside.any():
-        raise InputError(f"{_named(objects)} no pixel here.", "Pick what is to be changed anew.")
-    region = bounds(inside)
-    return region, inside[region]
-
-
-def bounds(inside: NDArray[np.bool_]) -> Region:
-    """The smallest box around the pixels that are true, of which there is at least one."""
-    sides = []
-    for axis in range(inside.ndim):
-        found = np.flatnonzero(inside.any(axis=tuple(a for a in range(inside.ndim) if a != axis)))
-        sides.append(slice(int(found[0]), int(found[-1]) + 1))
-    return tuple(sides)
-
-
 def _distinct(objects: Sequence[int], verb: str) -> list[int]:
     """Each object once, in the order given."""
     distinct = [number for number in dict.fromkeys(int(o) for o in objects) if number > 0]
     if not distinct:
         raise InputError("No object is picked.", f"Pick the objects to {verb}.")
     return distinct
-
-
-def _named(objects: Sequence[int]) -> str:
-    return f"Object {objects[0]} has" if len(objects) == 1 else "The picked objects have"
 
 
 def _grown(region: Region, shape: tuple[int, ...], by: dict[int, int]) -> Region:

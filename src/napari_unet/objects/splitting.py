@@ -14,7 +14,7 @@ from skimage.graph import MCP_Geometric
 from skimage.segmentation import watershed
 
 from napari_unet.errors import InputError
-from napari_unet.objects.editing import Edit, Part, locate, whole
+from napari_unet.objects.edits import Edit, Part, locate, whole
 
 SPECK = 4
 """Pixels: what a line cuts off that is smaller is no object, but a jag of the line."""

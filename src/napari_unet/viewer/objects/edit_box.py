@@ -12,7 +12,8 @@ from qtpy.QtGui import QHideEvent, QKeyEvent
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import InputError, UNetError
-from napari_unet.objects.editing import Edit, Part, delete, fill_holes, merge, relabel, smooth
+from napari_unet.objects.editing import delete, fill_holes, merge, relabel, smooth
+from napari_unet.objects.edits import Edit, Part
 from napari_unet.objects.splitting import split_by_line, split_by_points
 from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.objects.edit_buttons import EditButtons

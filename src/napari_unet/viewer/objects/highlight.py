@@ -11,7 +11,7 @@ from napari.layers import Labels, Vectors
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_unet.objects.editing import bounds
+from napari_unet.objects.edits import bounds
 from napari_unet.viewer.layers import METADATA, selection_kept, unique_name
 from napari_unet.viewer.objects.part import displayed_axes, shown_position
 from napari_unet.viewer.score.error_layer import PLACEMENT

@@ -10,7 +10,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_unet.errors import InputError
-from napari_unet.objects.editing import Part
+from napari_unet.objects.edits import Part
 from napari_unet.viewer.layers import layer_axes
 
 if TYPE_CHECKING:
