@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_unet.nets import UNet
 from napari_unet.training.augmentation import Augmentation, centre_crop
-from napari_unet.training.patches import PatchSampler
+from napari_unet.training.sampling import PatchSampler
 
 _Arrays = tuple[NDArray[np.float32], NDArray[np.signedinteger]]
 

@@ -12,8 +12,9 @@ from napari_unet.settings import TrainSettings
 from napari_unet.training.border_weights import W0, BorderWeightedLoss, BorderWeightReader
 from napari_unet.training.losses import TERMS, CombinedLoss, balanced_weights
 from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
-from napari_unet.training.patches import ClassReader, PatchReader, PatchSampler, ReadsPatches
+from napari_unet.training.patches import ClassReader, PatchReader, ReadsPatches
 from napari_unet.training.preparation import Preparation
+from napari_unet.training.sampling import PatchSampler
 from napari_unet.training.sizing import Plan
 
 

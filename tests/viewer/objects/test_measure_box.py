@@ -42,12 +42,12 @@ def measure(it, qtbot):
 
 
 def color_by(it, name):
-    it.box.color_box.setCurrentIndex(it.box.color_box.findData(name))
-    it.box.color_box.activated.emit(it.box.color_box.currentIndex())
+    it.box.findings.color_box.setCurrentIndex(it.box.findings.color_box.findData(name))
+    it.box.findings.color_box.activated.emit(it.box.findings.color_box.currentIndex())
 
 
 def column(it, name):
-    return [row[headers(it.box.table).index(name)] for row in rows(it.box.table)]
+    return [row[headers(it.box.findings.table).index(name)] for row in rows(it.box.findings.table)]
 
 
 def test_measures_with_one_click(open_box, qtbot):
@@ -56,7 +56,7 @@ def test_measures_with_one_click(open_box, qtbot):
     assert it.box.findings.isHidden()
     measure(it, qtbot)
     assert not it.box.findings.isHidden()
-    assert it.box.headline.text() == "cells: 3 objects"
+    assert it.box.findings.headline.text() == "cells: 3 objects"
     assert column(it, "label") == ["1", "4", "9"]
     assert column(it, "area (µm²)") == ["6", "100", "12.5"]
     assert column(it, "touches edge") == ["no", "no", "yes"]
@@ -77,11 +77,11 @@ def test_the_image_is_optional(open_box, qtbot):
     it.viewer.add_image(np.ones((40, 60)), name="other")
     assert box.layer is None
     measure(it, qtbot)
-    assert not any("intensity" in name or "DAPI" in name for name in headers(it.box.table))
+    assert not any("intensity" in name or "DAPI" in name for name in headers(it.box.findings.table))
     box.setCurrentIndex(1)
     box.activated.emit(1)
     measure(it, qtbot)
-    assert "mean other" in headers(it.box.table)
+    assert "mean other" in headers(it.box.findings.table)
 
 
 def test_an_image_of_another_shape_is_told(open_box, qtbot):
@@ -91,16 +91,16 @@ def test_an_image_of_another_shape_is_told(open_box, qtbot):
     it.box.image_box.activated.emit(1)
     measure(it, qtbot)
     assert "DAPI" in it.box.note.text()
-    assert it.box.result is None
+    assert it.box.findings.result is None
 
 
 def test_a_heading_sorts_and_a_row_shows_its_object(open_box, qtbot):
     it = open_box(scale=(2, 2))
     measure(it, qtbot)
-    place = headers(it.box.table).index("area (unit²)")
-    it.box.table.sortByColumn(place, Qt.SortOrder.DescendingOrder)
+    place = headers(it.box.findings.table).index("area (unit²)")
+    it.box.findings.table.sortByColumn(place, Qt.SortOrder.DescendingOrder)
     assert column(it, "label") == ["4", "9", "1"]
-    it.box.table.clicked.emit(it.box.table.model().index(1, 0))
+    it.box.findings.table.clicked.emit(it.box.findings.table.model().index(1, 0))
     assert it.layer.selected_label == 9
     camera = getattr(it.viewer, "scene", it.viewer).camera
     assert tuple(camera.center)[-2:] == pytest.approx((74, 109))
@@ -116,14 +116,14 @@ def test_colours_and_one_click_back(open_box, qtbot):
     small, large = it.layer.colormap.map(1), it.layer.colormap.map(4)
     assert small[2] > small[1]  # viridis: from violet to yellow
     assert large[1] > large[2]
-    assert not it.box.legend.isHidden()
+    assert not it.box.findings.legend.isHidden()
     color_by(it, "circularity")
     measure(it, qtbot)  # again: the colours stay, and the way back
-    assert it.box.color_box.currentData() == "circularity"
+    assert it.box.findings.color_box.currentData() == "circularity"
     assert it.layer.colormap is not mine
     color_by(it, None)
     assert it.layer.colormap is mine
-    assert it.box.legend.isHidden()
+    assert it.box.findings.legend.isHidden()
 
 
 def test_colours_come_back_when_the_dock_goes_or_works_on_another_layer(open_box, qtbot):
@@ -169,7 +169,7 @@ def test_a_time_series_shows_the_frame_that_is_seen(open_box, qtbot):
     it = open_box(labels=series, axis_labels=("t", "y", "x"))
     it.viewer.dims.set_point(0, 0)
     measure(it, qtbot)
-    assert it.box.headline.text() == "cells: 9 rows, one per object and frame"
+    assert it.box.findings.headline.text() == "cells: 9 rows, one per object and frame"
     assert column(it, "frame") == ["0", "1", "2"] * 3  # by label
     color_by(it, "area")
     assert it.layer.features.set_index("index").loc[4, "pixels"] == 400
@@ -177,7 +177,7 @@ def test_a_time_series_shows_the_frame_that_is_seen(open_box, qtbot):
     it.viewer.dims.set_point(0, 1)
     assert it.layer.features.set_index("index").loc[4, "pixels"] == 40
     assert not np.allclose(it.layer.colormap.map(4), bright)
-    it.box.table.clicked.emit(it.box.table.model().index(8, 0))
+    it.box.findings.table.clicked.emit(it.box.findings.table.model().index(8, 0))
     assert it.viewer.dims.point[0] == 2
     color_by(it, None)
     assert not isinstance(it.layer.colormap, DirectLabelColormap)
@@ -186,9 +186,9 @@ def test_a_time_series_shows_the_frame_that_is_seen(open_box, qtbot):
 def test_a_volume_and_slices_with_numbers_of_their_own(open_box, qtbot):
     it = open_box(labels=np.stack([LABELS] * 4))
     measure(it, qtbot)
-    assert it.box.headline.text() == "cells: 3 objects"
-    assert "volume (pixel³)" in headers(it.box.table)
-    it.box.table.clicked.emit(it.box.table.model().index(0, 0))
+    assert it.box.findings.headline.text() == "cells: 3 objects"
+    assert "volume (pixel³)" in headers(it.box.findings.table)
+    it.box.findings.table.clicked.emit(it.box.findings.table.model().index(0, 0))
     assert it.viewer.dims.point[0] == 2
     it.layer.data = np.stack([LABELS, np.where(LABELS, 13 - LABELS, 0)])
     measure(it, qtbot)
@@ -199,14 +199,14 @@ def test_csv(open_box, qtbot, tmp_path, monkeypatch):
     it = open_box(scale=(0.5, 0.5), units=("µm", "µm"))
     measure(it, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "cells"), ""))
-    qtbot.mouseClick(it.box.csv_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(it.box.findings.csv_button, Qt.MouseButton.LeftButton)
     with open(tmp_path / "cells.csv", encoding="utf-8-sig") as file:
         table = list(csv.DictReader(file))
     assert [row["label"] for row in table] == ["1", "4", "9"]
     assert table[1]["area"] == "100"
     assert table[1]["unit"] == "µm"
     assert "Saved" in it.box.note.text()
-    it.box.save_csv(tmp_path / "cells.csv" / "no folder.csv")
+    it.box.findings.save_csv(tmp_path / "cells.csv" / "no folder.csv")
     assert "Saved" not in it.box.note.text()
 
 
@@ -221,18 +221,18 @@ def test_changes_and_deletions_are_told(open_box, qtbot):
     it.chosen[0] = None
     it.viewer.layers.remove("cells")
     assert "cells has been deleted" in it.box.note.text()
-    assert not it.box.color_box.isEnabled()
+    assert not it.box.findings.color_box.isEnabled()
     assert not it.box.button.isEnabled()
-    it.box.table.clicked.emit(it.box.table.model().index(0, 0))
-    assert len(rows(it.box.table)) == 4
+    it.box.findings.table.clicked.emit(it.box.findings.table.model().index(0, 0))
+    assert len(rows(it.box.findings.table)) == 4
 
 
 def test_no_object_and_labels_too_large_to_colour(open_box, qtbot):
     it = open_box(labels=np.zeros((5, 6), np.int32))
     measure(it, qtbot)
-    assert it.box.headline.text() == "cells: 0 objects"
+    assert it.box.findings.headline.text() == "cells: 0 objects"
     color_by(it, "area")
-    assert "no numbers" in it.box.legend.text()
+    assert "no numbers" in it.box.findings.legend.text()
     it.layer.data = np.array([[1, 100_000]], np.int32)
     color_by(it, None)
     measure(it, qtbot)
@@ -240,7 +240,7 @@ def test_no_object_and_labels_too_large_to_colour(open_box, qtbot):
     color_by(it, "area")
     if it.layer.colormap is before:  # without numba
         assert "number the objects anew" in it.box.note.text()
-        assert it.box.color_box.currentData() is None
+        assert it.box.findings.color_box.currentData() is None
 
 
 def test_measuring_can_be_stopped(open_box, qtbot, monkeypatch):
@@ -276,7 +276,7 @@ def test_real_nuclei(open_box, qtbot, shared_data):
     labels = np.asarray(read_labels(path))
     it = open_box(labels=labels, image=np.asarray(read_image(folder / "images" / path.name).channels[0]))
     measure(it, qtbot)
-    assert len(rows(it.box.table)) == len(np.unique(labels)) - 1
+    assert len(rows(it.box.findings.table)) == len(np.unique(labels)) - 1
     color_by(it, "mean_DAPI")
     shown = it.layer.colormap.map(labels)
     assert len(np.unique(shown.reshape(-1, 4), axis=0)) > 30

@@ -70,8 +70,8 @@ def test_error_layer_of_a_class_lies_on_the_prediction(open_dock, qtbot):
     it = open_dock(LABELS, PREDICTION, scale=(0.5, 0.5), translate=(3, 4))
     it.viewer.add_labels(np.zeros((2, 2), np.uint8), name="Errors of guess: class 1")
     compare(it.dock, qtbot)
-    it.dock.error_class.setCurrentIndex(it.dock.error_class.findData(1))
-    qtbot.mouseClick(it.dock.error_button, Qt.MouseButton.LeftButton)
+    it.dock.actions.error_class.setCurrentIndex(it.dock.actions.error_class.findData(1))
+    qtbot.mouseClick(it.dock.actions.error_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(it.viewer.layers) == 4, timeout=WAIT)
     layer = it.viewer.layers[-1]
     assert layer.name == "Errors of guess: class 1 2"
@@ -86,18 +86,18 @@ def test_error_layer_of_a_class_lies_on_the_prediction(open_dock, qtbot):
 def test_error_layer_over_all_classes(open_dock, qtbot):
     it = open_dock(LABELS, PREDICTION)
     compare(it.dock, qtbot)
-    assert it.dock.error_class.currentData() is None
-    it.dock.error_button.click()
+    assert it.dock.actions.error_class.currentData() is None
+    it.dock.actions.error_button.click()
     qtbot.waitUntil(lambda: len(it.viewer.layers) == 3, timeout=WAIT)
     np.testing.assert_array_equal(it.viewer.layers[-1].data, [[1, 2, 1], [2, 1, 2]])
-    assert "right" in it.dock.legend.text()
+    assert "right" in it.dock.actions.legend.text()
 
 
 def test_csv(open_dock, qtbot, tmp_path, monkeypatch):
     it = open_dock(np.stack([LABELS, LABELS]), np.stack([PREDICTION, LABELS]))
     compare(it.dock, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / "scores"), ""))
-    qtbot.mouseClick(it.dock.csv_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(it.dock.actions.csv_button, Qt.MouseButton.LeftButton)
     with open(tmp_path / "scores.csv", encoding="utf-8") as file:
         table = {(r["slice"], r["class"]): r for r in csv.DictReader(file)}
     assert table["0", "1"]["dice"] == "0.500000"
@@ -139,7 +139,7 @@ def test_a_deleted_layer_leaves_its_scores(open_dock, qtbot):
     it.viewer.layers.remove("truth")
     assert "truth has been deleted" in it.dock.note.text()
     assert len(rows(it.dock.tables.classes)) == 5
-    it.dock.error_button.click()
+    it.dock.actions.error_button.click()
     assert len(it.viewer.layers) == 1
     assert "deleted" in it.dock.note.text()
 

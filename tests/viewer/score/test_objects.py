@@ -91,11 +91,11 @@ def test_a_click_centres_the_viewer(open_dock, qtbot, truth, guess):
 def test_layers_of_wrong_objects(open_dock, qtbot, truth, guess):
     it = open_dock(truth, guess, "objects", scale=(0.5, 0.5))
     compare(it.dock, qtbot)
-    assert it.dock.error_class.currentText() == "objects"
-    assert it.dock.error_button.text() == "Add error layers"
+    assert it.dock.actions.error_class.currentText() == "objects"
+    assert it.dock.actions.error_button.text() == "Add error layers"
     for name in ("missed", "spurious", "split", "merged"):
-        assert name in it.dock.legend.text()
-    qtbot.mouseClick(it.dock.error_button, Qt.MouseButton.LeftButton)
+        assert name in it.dock.actions.legend.text()
+    qtbot.mouseClick(it.dock.actions.error_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(it.viewer.layers) == 6, timeout=WAIT)
     expected = {
         "Missed: guess": np.where(truth == 2, 2, 0),
@@ -117,7 +117,7 @@ def test_nothing_wrong_is_said(open_dock, qtbot, truth):
     it = open_dock(truth, truth.copy(), "objects")
     compare(it.dock, qtbot)
     assert it.dock.tables.objects.filter_box.currentText() == "all (5)"
-    it.dock.error_button.click()
+    it.dock.actions.error_button.click()
     qtbot.waitUntil(lambda: "no errors" in it.dock.note.text(), timeout=WAIT)
     assert len(it.viewer.layers) == 2
 
@@ -125,8 +125,8 @@ def test_nothing_wrong_is_said(open_dock, qtbot, truth):
 def test_foreground_errors_are_still_there(open_dock, qtbot, truth, guess):
     it = open_dock(truth, guess, "objects")
     compare(it.dock, qtbot)
-    it.dock.error_class.setCurrentIndex(it.dock.error_class.findData(1))
-    it.dock.error_button.click()
+    it.dock.actions.error_class.setCurrentIndex(it.dock.actions.error_class.findData(1))
+    it.dock.actions.error_button.click()
     qtbot.waitUntil(lambda: len(it.viewer.layers) == 3, timeout=WAIT)
     assert it.viewer.layers[-1].name == "Errors of guess: foreground"
 
@@ -172,12 +172,12 @@ def test_pieces_of_masks(open_dock, qtbot, truth, guess):
     tables = it.dock.tables
     compare(it.dock, qtbot)
     assert not tables.tabs.isTabVisible(OBJECTS)
-    assert not it.dock.objects_button.isVisible()
+    assert not it.dock.actions.objects_button.isVisible()
     it.dock.choice.options.components_box.setChecked(True)
     compare(it.dock, qtbot)
     assert tables.headline.text().splitlines()[1] == "4 objects labelled, 4 predicted"
     assert [row[0] for row in rows(tables.classes)] == ["background", "foreground", "mean"]
-    it.dock.error_button.click()
+    it.dock.actions.error_button.click()
     qtbot.waitUntil(lambda: len(it.viewer.layers) == 4, timeout=WAIT)
     assert np.count_nonzero(it.viewer.layers["Missed: guess"].data) == 36
 
@@ -198,15 +198,15 @@ def test_csv(open_dock, qtbot, truth, guess, tmp_path, monkeypatch):
     it = open_dock(truth, guess, "objects")
     compare(it.dock, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(tmp_path / a[1]), ""))
-    qtbot.mouseClick(it.dock.csv_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(it.dock.actions.csv_button, Qt.MouseButton.LeftButton)
     with open(tmp_path / "Export scores.csv", encoding="utf-8") as file:
         (line,) = [r for r in csv.DictReader(file) if r["class"] == "objects" and r["image"] == "guess"]
     assert (line["ap_50"], line["splits"]) == ("0.428571", "1")
-    qtbot.mouseClick(it.dock.objects_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(it.dock.actions.objects_button, Qt.MouseButton.LeftButton)
     with open(tmp_path / "Export objects.csv", encoding="utf-8") as file:
         assert [r["state"] for r in csv.DictReader(file)] == [row[0] for row in ROWS]
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: ("", ""))
-    it.dock.objects_button.click()
+    it.dock.actions.objects_button.click()
     assert len(list(tmp_path.iterdir())) >= 2
 
 

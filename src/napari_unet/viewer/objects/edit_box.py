@@ -11,16 +11,13 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QHideEvent, QKeyEvent
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_unet.errors import InputError, UNetError
-from napari_unet.objects.editing import delete, fill_holes, merge, relabel, smooth
-from napari_unet.objects.edits import Edit, Part
-from napari_unet.objects.splitting import split_by_line, split_by_points
+from napari_unet.errors import UNetError
 from napari_unet.viewer.fold import Fold
+from napari_unet.viewer.objects.corrections import Corrections
 from napari_unet.viewer.objects.edit_buttons import EditButtons
 from napari_unet.viewer.objects.editable import add_copy, copying, obstacle
-from napari_unet.viewer.objects.gesture import Point
-from napari_unet.viewer.objects.part import PartBox, displayed_axes, space_axes
-from napari_unet.viewer.objects.tools import NEXT, CanvasTools, Tool, listed
+from napari_unet.viewer.objects.part import PartBox
+from napari_unet.viewer.objects.tools import NEXT, CanvasTools, Tool
 from napari_unet.viewer.objects.training_use import use_for_training
 from napari_unet.viewer.score.background import Background
 from napari_unet.viewer.score.results import row
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     import napari
 
 IDLE = "Pick objects to merge, delete, fill or smooth them; or choose a way to split one."
-UNDO = "Ctrl+Z takes it back."
 
 
 class EditBox(QWidget):
@@ -55,13 +51,16 @@ class EditBox(QWidget):
         # napari hands out a proxy whose layers are proxies too; layers are compared by identity here
         self.viewer: napari.Viewer = getattr(viewer, "__wrapped__", viewer)
         self._chosen = chosen
-        self._layer: Labels | None = None
-        self._done: tuple[tuple[int, ...], int] | None = None
         self._copying = Background()
         self.tools = CanvasTools(self.viewer, self)
         self._build()
+        self.corrections = Corrections(self.viewer, self.tools, self.part_box, self._say)
         self._connect()
         self.refresh()
+
+    @property
+    def _layer(self) -> Labels | None:
+        return self.corrections.layer
 
     def _build(self) -> None:
         self.part_box = PartBox()
@@ -89,22 +88,22 @@ class EditBox(QWidget):
         layout.addWidget(self.fold)
 
     def _connect(self) -> None:
-        buttons, tools = self.buttons, self.tools
+        buttons, tools, corrections = self.buttons, self.tools, self.corrections
         for tool, button in buttons.tools.items():
             button.clicked.connect(partial(self._on_tool, tool))
-        buttons.merge.clicked.connect(self.merge)
-        buttons.delete.clicked.connect(self.delete)
-        buttons.fill.clicked.connect(self.fill)
-        buttons.smooth.clicked.connect(self.smooth)
-        buttons.relabel.clicked.connect(self.relabel)
+        buttons.merge.clicked.connect(corrections.merge)
+        buttons.delete.clicked.connect(corrections.delete)
+        buttons.fill.clicked.connect(corrections.fill)
+        buttons.smooth.clicked.connect(lambda: corrections.smooth(buttons.radius.value()))
+        buttons.relabel.clicked.connect(corrections.relabel)
         buttons.undo.clicked.connect(self.undo)
         self.copy_button.clicked.connect(self.copy)
         self.training_button.clicked.connect(self.use_for_training)
         self.fold.toggled.connect(lambda unfolded: None if unfolded else tools.end())
         tools.changed.connect(self._show_tool)
         tools.said.connect(self._say)
-        tools.line_drawn.connect(self._split_by_line)
-        tools.halves_clicked.connect(self._split_by_points)
+        tools.line_drawn.connect(corrections.split_by_line)
+        tools.halves_clicked.connect(corrections.split_by_points)
         dims = self.viewer.dims.events
         self._connections = [(event, self._on_view) for event in (dims.ndisplay, dims.order, dims.ndim)]
         self._connections.append((dims.current_step, self._on_moved))
@@ -141,7 +140,7 @@ class EditBox(QWidget):
             self._layer.events.editable.disconnect(self._update)
             self._layer.events.data.disconnect(self._on_data)
             self._layer.events.set_data.disconnect(self._on_drawn)
-        self._layer, self._done = layer, None
+        self.corrections.work_on(layer)
         if layer is not None:
             layer.events.editable.connect(self._update)
             layer.events.data.connect(self._on_data)
@@ -187,127 +186,13 @@ class EditBox(QWidget):
             self.tools.end()
             self._say(use_for_training(self.viewer, self._layer))
 
-    # changes of what is picked
-
-    def merge(self) -> None:
-        """Make the picked objects one."""
-        done = self._change_picked("merge", merge)
-        if done:
-            self._say(f"Merged {listed(done)} into {done[0]}. {UNDO}")
-            self.tools.pick([])
-
-    def delete(self) -> None:
-        """Turn the picked objects into background."""
-        done = self._change_picked("delete", delete)
-        if done:
-            self._say(f"Deleted {listed(done)}. {UNDO}")
-            self.tools.pick([])
-
-    def fill(self) -> None:
-        """Fill the holes of the picked objects, in the slices as they are seen."""
-
-        def make(labels: Any, objects: list[int], part: Part) -> Edit:
-            rows, columns = self._plane()
-            return fill_holes(labels, objects, part, (rows, columns))
-
-        done = self._change_picked("fill", make)
-        if done:
-            self._say(f"Filled the holes of {listed(done)}. {UNDO}")
-            self.tools.pick(done)
-
-    def smooth(self) -> None:
-        """Remove spikes and notches of the picked objects."""
-
-        def make(labels: Any, objects: list[int], part: Part) -> Edit:
-            layer = self._layer
-            axes, spacing = (None, None) if layer is None else (space_axes(layer), layer.scale)
-            return smooth(labels, objects, self.buttons.radius.value(), part, axes, spacing)
-
-        done = self._change_picked("smooth", make)
-        if done:
-            self._say(f"Smoothed {listed(done)}. {UNDO}")
-            self.tools.pick(done)
-
-    def _change_picked(self, verb: str, make: Callable[[Any, list[int], Part], Edit]) -> list[int]:
-        """Change what is picked, and return it if that was possible; where nothing is, picking begins."""
-        layer, picked = self._layer, list(self.tools.picked)
-        if layer is None:
-            return []
-        if not picked:
-            if self.tools.tool != "pick":
-                self.tools.start("pick", layer)
-            self._say(f"Click what to {verb}, then press this button again. Esc ends.")
-            return []
-        edit = self._apply(lambda: make(layer.data, picked, self._part(layer)))
-        return [] if edit is None else picked
-
-    # other changes
-
-    def relabel(self) -> None:
-        """Number all objects anew."""
-        layer = self._layer
-        if layer is not None and self._apply(lambda: relabel(layer.data)) is not None:
-            self.tools.pick([])
-            self._say(f"The objects are numbered without gaps now. {UNDO}")
-
     def undo(self) -> None:
         """Take the last change of the layer back, also one that was painted."""
         if self._layer is not None:
             self._layer.undo()
             self._say("")
 
-    def _split_by_line(self, line: list[Point]) -> None:
-        layer = self._layer
-        if layer is not None:
-            rows, columns = self._plane()
-            corners = [(point[rows], point[columns]) for point in line]
-            self._split(lambda: split_by_line(layer.data, corners, (rows, columns), self._part(layer)))
-
-    def _split_by_points(self, first: Point, second: Point) -> None:
-        layer = self._layer
-        if layer is not None:
-            self._split(lambda: split_by_points(layer.data, first, second, self._part(layer), layer.scale))
-
-    def _split(self, make: Callable[[], Edit]) -> None:
-        edit = self._apply(make)
-        if edit is not None:
-            self.tools.outline(edit.objects)
-            self._say(f"Object {edit.objects[0]} is now {listed(edit.objects)}. {UNDO}")
-
-    def _apply(self, make: Callable[[], Edit]) -> Edit | None:
-        """Make a change, as one step of napari's undo; None, and the reason said, where that is impossible."""
-        layer = self._layer
-        if layer is None:
-            return None
-        try:
-            problem = obstacle(layer)
-            if problem:
-                raise InputError(problem)
-            edit = make()
-            indices, values = edit.changes(layer.data)
-        except UNetError as error:
-            self._say(str(error), "warning")
-            return None
-        except MemoryError:
-            self._say("There is not enough memory to change so many pixels at once.", "error")
-            return None
-        layer.visible = True  # a hidden layer has no slice for napari to change with it
-        with layer.block_history():
-            layer.data_setitem(indices, values)
-        self._done = tuple(int(axis[0]) for axis in indices), int(values[0])
-        return edit
-
     # what is seen
-
-    def _part(self, layer: Labels) -> Part:
-        return self.part_box.part(self.viewer, layer)
-
-    def _plane(self) -> tuple[int, int]:
-        """The two axes of the layer that make the slice shown."""
-        if self._layer is None:
-            return (-2, -1)
-        rows, columns = displayed_axes(self.viewer, self._layer)[-2:]
-        return rows, columns
 
     def _on_view(self, _event: Any = None) -> None:
         self._on_moved()
@@ -320,17 +205,14 @@ class EditBox(QWidget):
 
     def _on_drawn(self, _event: Any = None) -> None:
         """Maybe after an undo, which napari does not announce: what is said may be true no longer."""
-        layer, done = self._layer, self._done
-        if layer is None or done is None or layer.ndim != len(done[0]):
-            return
-        if layer.data[done[0]] != done[1]:
-            self._done = None
+        if self.corrections.is_undone:
+            self.corrections.forget()
             self.tools.outline(self.tools.picked)
             self._say("")
 
     def _on_data(self, _event: Any = None) -> None:
         """The layer got other data, maybe of another kind."""
-        self._done = None
+        self.corrections.forget()
         self.tools.end()
         self._say("")
         self._update()

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from napari.layers import Labels
-from qtpy.QtWidgets import (
-    QComboBox,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import UNetError
 from napari_unet.images.storage import write_atomically
@@ -23,29 +15,20 @@ from napari_unet.scores.errors import error_steps, object_error_steps
 from napari_unet.viewer import remembered
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.score.actions import OBJECTS, Actions
 from napari_unet.viewer.score.background import Background, Steps
 from napari_unet.viewer.score.changes import ChangeWatch
 from napari_unet.viewer.score.choice import LayerChoice, pixels
 from napari_unet.viewer.score.counting import Counted, counting_steps
-from napari_unet.viewer.score.error_layer import (
-    OF_OBJECTS,
-    ONE_CLASS,
-    RIGHT_AND_WRONG,
-    add_error_layer,
-    add_object_layers,
-    legend,
-)
+from napari_unet.viewer.score.error_layer import add_error_layer, add_object_layers
 from napari_unet.viewer.score.export import ask_path, objects_csv, scores_csv
 from napari_unet.viewer.score.places import centre_on, show_slice
-from napari_unet.viewer.score.results import Result, ScoreTables, row
+from napari_unet.viewer.score.results import Result, ScoreTables
 from napari_unet.viewer.score.tables import ClassLooks
 from napari_unet.viewer.style import Tone, set_tone
 
 if TYPE_CHECKING:
     import napari
-
-EVERY_CLASS = "all classes"
-OBJECTS = "objects"
 
 
 class ScoresDock(Dock):
@@ -85,32 +68,7 @@ class ScoresDock(Dock):
         self.note.setWordWrap(True)
 
         self.tables = ScoreTables()
-        self.error_class = QComboBox()
-        self.error_class.setToolTip("What the error layer shows.")
-        self.error_class.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.error_class.setMinimumContentsLength(10)
-        self.error_class.setAccessibleName("Errors of")
-        self.error_button = QPushButton("Add error layer")
-        self.error_button.setToolTip(
-            "Add a labels layer that shows, pixel by pixel, where the prediction is right and wrong."
-        )
-        self.csv_button = QPushButton("Export CSV…")
-        self.csv_button.setToolTip("Save all scores, per class and per slice, as a table.")
-        self.objects_button = QPushButton("Export objects…")
-        self.objects_button.setToolTip(
-            "Save the table of objects: numbers, what became of each, IoU, size and place."
-        )
-        for button in (self.error_button, self.csv_button, self.objects_button):
-            button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-
-        self.legend = QLabel()
-        self.legend.setWordWrap(True)
-        self.actions = QWidget()
-        actions = QVBoxLayout(self.actions)
-        actions.setContentsMargins(0, 0, 0, 0)
-        actions.addLayout(row(QLabel("Errors of"), self.error_class))
-        actions.addWidget(self.legend)
-        actions.addLayout(row(self.error_button, self.csv_button, self.objects_button))
+        self.actions = Actions()
 
         layout = QVBoxLayout(self)
         layout.addWidget(self.choice)
@@ -127,10 +85,9 @@ class ScoresDock(Dock):
         self.compare_button.clicked.connect(self._compare_or_stop)
         self.tables.slice_chosen.connect(self._go_to_slice)
         self.tables.object_chosen.connect(self._go_to_object)
-        self.error_class.currentIndexChanged.connect(self._show_legend)
-        self.error_button.clicked.connect(self.add_errors)
-        self.csv_button.clicked.connect(self.export_csv)
-        self.objects_button.clicked.connect(self.export_objects)
+        self.actions.error_button.clicked.connect(self.add_errors)
+        self.actions.csv_button.clicked.connect(self.export_csv)
+        self.actions.objects_button.clicked.connect(self.export_objects)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
         me = ref(self)  # a signal that held the dock would keep it alive after napari let go of it
         self.destroyed.connect(lambda: _release(me))
@@ -172,7 +129,7 @@ class ScoresDock(Dock):
 
     def add_errors(self) -> None:
         """Add a layer with the errors of what was compared last."""
-        result, value = self.result, self.error_class.currentData()
+        result, value = self.result, self.actions.errors_of
         if result is None or self._run.is_busy:
             return
         comparison = result.comparison
@@ -180,7 +137,7 @@ class ScoresDock(Dock):
         if prediction not in self.viewer.layers or labels not in self.viewer.layers:
             self._say("A layer that was compared has been deleted: there are no pixels to show.", "warning")
             return
-        name = None if value is None else self.error_class.currentText()
+        name = None if value is None else self.actions.error_class.currentText()
         record = {
             "prediction": result.names[0],
             "labels": result.names[1],
@@ -257,8 +214,7 @@ class ScoresDock(Dock):
         self.progress.setVisible(busy)
         if not busy:
             self.progress.setValue(0)
-        for widget in (self.error_class, self.error_button, self.csv_button, self.objects_button):
-            widget.setEnabled(self.result is not None and not busy)
+        self.actions.set_ready(self.result is not None and not busy)
 
     def _show_progress(self, fraction: float) -> None:
         self.progress.setValue(round(1000 * fraction))
@@ -266,30 +222,9 @@ class ScoresDock(Dock):
     def _show_result(self) -> None:
         result = self.result
         self.tables.setVisible(result is not None)
-        self.actions.setVisible(result is not None)
-        self.error_class.clear()
-        if result is None:
-            return
-        self.tables.show_result(result)
-        self.objects_button.setVisible(result.objects is not None)
-        if result.objects is not None:
-            self.error_class.addItem("objects", OBJECTS)
-        comparison, looks = result.comparison, result.looks
-        foreground = [value for value in comparison.values if value > 0]
-        if comparison.kind == "objects":
-            self.error_class.addItem(looks.names[1], 1)
-            return
-        self.error_class.addItem(EVERY_CLASS, None)
-        for value in comparison.values:
-            self.error_class.addItem(looks.names[value], value)
-        if len(foreground) == 1 and result.objects is None:
-            self.error_class.setCurrentIndex(self.error_class.findData(foreground[0]))
-
-    def _show_legend(self) -> None:
-        value = self.error_class.currentData()
-        meanings = OF_OBJECTS if value == OBJECTS else RIGHT_AND_WRONG if value is None else ONE_CLASS
-        self.legend.setText(legend(meanings))
-        self.error_button.setText("Add error layers" if value == OBJECTS else "Add error layer")
+        self.actions.show_result(result)
+        if result is not None:
+            self.tables.show_result(result)
 
     def _compared_layer(self) -> Labels | None:
         layer = self.result.layers[0]() if self.result is not None else None

@@ -7,16 +7,13 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import InputError, UNetError
 from napari_unet.images import AnnotatedImage, ArrayLike
-from napari_unet.labels import default_annotation
-from napari_unet.viewer.layers import class_colormap, image_from_layers, unique_name
-from napari_unet.viewer.results import placement
 from napari_unet.viewer.train.folders import FolderPair
+from napari_unet.viewer.train.new_annotation import add_annotation_layer
 from napari_unet.viewer.train.pair_row import PairRow
 from napari_unet.viewer.train.pairs import (
     LayerPair,
@@ -290,21 +287,12 @@ class SourceBox(QWidget):
             return
         pairs = self.pairs
         try:
-            shape = image_from_layers(chosen).label_shape
-            data = np.zeros(shape, np.uint8)
+            layer = add_annotation_layer(self._viewer, chosen)
         except (UNetError, MemoryError) as error:
             row.mark("images", str(error) or "The image is too large for a labels layer in memory.")
             return
-        layer = self._viewer.add_labels(
-            data, name=unique_name(self._viewer, f"{chosen[0].name} annotation"), **placement(chosen[0])
-        )
-        layer = next(la for la in self._viewer.layers if la.name == layer.name)
-        layer.colormap = class_colormap(default_annotation("scribbles", [1]))
-        layer.brush_size = max(2, round(min(shape[-2:]) / 60))
-        layer.mode = "paint"
         if not self._is_guessed:
-            index = self.rows.index(row)
-            pairs[index] = LayerPair(pairs[index].images, layer)
+            pairs[self.rows.index(row)] = LayerPair(row.pair.images, layer)
             self.show_pairs(pairs)
 
 
