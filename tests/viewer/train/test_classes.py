@@ -38,6 +38,14 @@ def test_names_of_classes_say_nothing_about_objects():
     assert annotation_for("objects", COUNTS, (known,)).classes[1].name == "foreground"
 
 
+def test_what_was_alone_has_another_default_name_beside_others():
+    alone = annotation_for("masks", {0: 900, 1: 60})
+    assert [c.name for c in alone.classes] == ["background", "foreground"]
+    both = annotation_for("masks", {0: 900, 1: 60, 2: 40}, (alone,))
+    assert [c.name for c in both.classes] == ["background", "class 1", "class 2"]
+    assert annotation_for("masks", {0: 900, 1: 60}, (both,)) == alone
+
+
 def test_pixels_of_objects_are_pooled():
     annotation = annotation_for("objects", {0: 10, 5: 3, 9: 4})
     assert class_pixels(annotation, {0: 10, 5: 3, 9: 4}) == {0: 10, 1: 7}

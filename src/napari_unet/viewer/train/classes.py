@@ -48,11 +48,12 @@ def annotation_for(
     """
     values = [value for value, pixels in counts.items() if pixels and value >= 0]
     annotation = default_annotation(kind, values)
-    default = {c.value: c for c in annotation.classes}
     given: dict[int, LabelClass] = {}
     for other in reversed(known):
-        if other is not None and (other.kind == "objects") == (kind == "objects"):
-            given |= {c.value: c for c in other.classes if c != default.get(c.value)}
+        if other is not None and any(other.values) and (other.kind == "objects") == (kind == "objects"):
+            # by its own defaults: what was "foreground" alone is "class 1" beside others
+            default = {*default_annotation(other.kind, other.values).classes, *annotation.classes}
+            given |= {c.value: c for c in other.classes if c not in default}
     return annotation.model_copy(update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)})
 
 
