@@ -9,6 +9,7 @@ from napari_unet.labels.annotation import (
     default_annotation,
     default_color,
     to_class_indices,
+    what_to_paint,
 )
 from napari_unet.labels.kinds import KindGuess, infer_kind
 from napari_unet.labels.planes import annotated_plane_mask
@@ -28,4 +29,5 @@ __all__ = [
     "infer_kind",
     "summarize_labels",
     "to_class_indices",
+    "what_to_paint",
 ]

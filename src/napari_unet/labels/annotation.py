@@ -68,6 +68,13 @@ def default_color(value: int) -> str:
     return "#000000" if value == 0 else CLASS_COLORS[(value - 1) % len(CLASS_COLORS)]
 
 
+def what_to_paint(kind: AnnotationKind) -> str:
+    """What to do where nothing is labelled yet, as a sentence."""
+    if kind == "objects":
+        return "Give every object a number of its own and leave the background 0, then train."
+    return "Paint at least two classes, then train."
+
+
 def default_annotation(kind: AnnotationKind, values: Sequence[int]) -> Annotation:
     """Annotation for the ``values`` found in the labels, with default names and colours.
 
@@ -85,7 +92,7 @@ def default_annotation(kind: AnnotationKind, values: Sequence[int]) -> Annotatio
     """
     painted = sorted({int(v) for v in values} - {0})
     if not painted:
-        raise AnnotationError("Nothing is labelled yet.", "Paint at least two classes, then train.")
+        raise AnnotationError("Nothing is labelled yet.", what_to_paint(kind))
     if kind == "objects":
         painted = [1]
     elif len(painted) > 255:

@@ -14,7 +14,7 @@ from napari_unet.axes import leading_positions
 from napari_unet.errors import AnnotationError
 from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage
-from napari_unet.labels import IGNORE, Annotation, annotated_plane_mask, to_class_indices
+from napari_unet.labels import IGNORE, Annotation, annotated_plane_mask, to_class_indices, what_to_paint
 
 _CHUNK = 2048
 """Side of the blocks in which labels are read while counting: bounds the memory of a large plane."""
@@ -93,7 +93,7 @@ def annotated_planes(
     total = sum((plane.counts for plane in planes), np.zeros(len(annotation.classes), np.int64))
     present = [c.name for c, n in zip(annotation.classes, total, strict=True) if n]
     if not present:
-        raise AnnotationError("Nothing is labelled yet.", "Paint at least two classes, then train.")
+        raise AnnotationError("Nothing is labelled yet.", what_to_paint(annotation.kind))
     if len(present) == 1:
         what = "background" if annotation.kind != "scribbles" else "another class"
         raise AnnotationError(
