@@ -81,10 +81,32 @@ def test_ignored_labels_stay_ignored():
     seed=st.integers(0, 2**31 - 1),
 )
 def test_intensities_stay_within_what_was_asked(brightness, contrast, noise, seed):
-    options = PLAIN.model_copy(update={"brightness": brightness, "contrast": contrast, "noise": noise})
+    changed = {"brightness": brightness, "contrast": contrast, "noise": noise, "color": 0}
+    options = PLAIN.model_copy(update=changed)
     images = torch.ones(4, 2, 8, 8)
     moved, _ = Augmentation(options, CPU, seed)(images, torch.zeros(4, 8, 8), (8, 8))
     assert (moved - 1).abs().max() <= brightness + contrast + 6 * noise + 1e-5
+
+
+def test_channels_vary_apart_within_what_was_asked():
+    options = PLAIN.model_copy(update={"brightness": 0.2, "contrast": 0.1, "color": 0.5})
+    images = torch.ones(200, 3, 4, 4)
+    moved, _ = Augmentation(options, CPU, 0)(images, torch.zeros(200, 4, 4), (4, 4))
+    values = moved[..., 0, 0]
+    assert (moved == values[..., None, None]).all()
+    assert values.max() <= 1.1 * 1.05 + 0.3 + 1e-5
+    assert values.min() >= 0.9 * 0.95 - 0.3 - 1e-5
+    apart, together = values.std(1).mean(), values.mean(1).std()
+    assert 0.02 < apart < together
+
+
+def test_a_single_channel_has_no_color():
+    images, labels = squares()
+    plain, color = (
+        Augmentation(AugmentationSettings(color=c), CPU, 1)(images, labels, (32, 32))[0] for c in (0, 1)
+    )
+    assert images.shape[1] == 1
+    torch.testing.assert_close(plain, color, atol=0, rtol=0)
 
 
 def test_gamma_bends_the_grey_curve_between_its_ends():

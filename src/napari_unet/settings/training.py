@@ -32,6 +32,14 @@ class AugmentationSettings(Settings):
     contrast: float = Field(
         0.25, ge=0, le=0.95, title="Contrast", description="Largest change, as a fraction."
     )
+    color: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        title="Colour",
+        description="How much brightness and contrast vary from channel to channel, as a fraction of how much they "
+        "vary together: stains and filters differ from image to image. Only where there are several channels.",
+    )
     noise: float = Field(
         0.1, ge=0, le=2, title="Noise", description="Largest noise, in standard deviations of the image."
     )

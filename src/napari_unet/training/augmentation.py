@@ -122,16 +122,35 @@ class Augmentation:
             images = self._bend(images)
         if options.blur:
             images = blurred(images, self._uniform(n, 0, options.blur))
-        contrast = 1 + self._uniform(n, -options.contrast, options.contrast)
-        brightness = self._uniform(n, -options.brightness, options.brightness)
-        images = images * contrast.view(per_patch).to(self.device) + brightness.view(per_patch).to(
-            self.device
-        )
+        images = images * self._contrast(images) + self._brightness(images)
         if options.noise:
             strength = self._uniform(n, 0, options.noise).view(per_patch).to(self.device)
             noise = torch.randn(images.shape, generator=self._noise, device=self.device)
             images = torch.addcmul(images, noise, strength)
         return images
+
+    def _contrast(self, images: Tensor) -> Tensor:
+        """A factor per patch, times one per channel."""
+        widest = self.settings.contrast
+        return (1 + self._per_patch(images, widest)) * (1 + self._per_channel(images, widest))
+
+    def _brightness(self, images: Tensor) -> Tensor:
+        """A shift per patch, and one per channel."""
+        widest = self.settings.brightness
+        return self._per_patch(images, widest) + self._per_channel(images, widest)
+
+    def _per_patch(self, images: Tensor, widest: float) -> Tensor:
+        values = self._uniform(len(images), -widest, widest)
+        return values.view(-1, *[1] * (images.ndim - 1)).to(self.device)
+
+    def _per_channel(self, images: Tensor, widest: float) -> Tensor | float:
+        """Nothing for a single channel, which :meth:`_per_patch` varies already."""
+        n, channels = images.shape[:2]
+        widest = widest * self.settings.color
+        if channels == 1 or not widest:
+            return 0.0
+        values = self._uniform(n * channels, -widest, widest)
+        return values.view(n, channels, *[1] * (images.ndim - 2)).to(self.device)
 
     def _bend(self, images: Tensor) -> Tensor:
         """Raise every channel of every patch, between its own darkest and brightest value, to a random power."""
