@@ -49,3 +49,29 @@ class Canvas:
 
     def press(self, key, modifier=Qt.KeyboardModifier.NoModifier):
         QTest.keyClick(self.widget, key, modifier)
+
+
+def cells(dtype=np.int32):
+    """Three squares and a bar; the second and third touch."""
+    labels = np.zeros((60, 80), dtype)
+    labels[5:20, 5:20] = 1
+    labels[5:20, 30:45] = 2
+    labels[5:20, 45:60] = 4
+    labels[35:45, 10:60] = 5
+    labels[39:41, 30:33] = 0
+    return labels
+
+
+def press(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def pick(it, qtbot, *places):
+    if it.box.tools.tool != "pick":
+        press(qtbot, it.box.buttons.tools["pick"])
+    for place in places:
+        it.canvas.click(place)
+
+
+def ids(layer):
+    return set(np.unique(layer.data).tolist()) - {0}

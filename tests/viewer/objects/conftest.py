@@ -1,4 +1,4 @@
-"""The Objects dock on a real viewer."""
+"""The Objects dock on a real viewer, and one of its boxes alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from measure_support import LABELS
+from napari_unet.viewer.objects.measure_box import MeasureBox
 from objects_support import Canvas
 
 
@@ -23,5 +25,23 @@ def open_dock(make_napari_viewer, qtbot):
         return SimpleNamespace(
             viewer=viewer, layer=layer, dock=dock, wrapper=wrapper, box=dock.boxes[1], canvas=Canvas(viewer)
         )
+
+    return open_it
+
+
+@pytest.fixture
+def open_box(make_napari_viewer, qtbot):
+    """Opens the box "Measure" alone: its dock only says which layer it works on."""
+
+    def open_it(labels=LABELS, image=None, **keywords):
+        viewer = make_napari_viewer()
+        if image is not None:
+            viewer.add_image(image, name="DAPI", **keywords)
+        layer = viewer.add_labels(labels.copy(), name="cells", **keywords)
+        chosen = [layer]
+        box = MeasureBox(viewer, lambda: chosen[0])
+        qtbot.addWidget(box, before_close_func=lambda box: box.close_down())
+        box.fold.expand()
+        return SimpleNamespace(viewer=viewer, layer=layer, box=box, chosen=chosen)
 
     return open_it

@@ -42,7 +42,7 @@ class Corrections:
     Attributes
     ----------
     layer : Labels or None
-        What is corrected; set by the owner.
+        What is corrected; see :meth:`work_on`.
     """
 
     def __init__(self, viewer: napari.Viewer, tools: CanvasTools, part_box: PartBox, say: Say) -> None:
