@@ -18,9 +18,10 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
-from napari_unet.device import available_memory
+from napari_unet.device import available_memory, choose_precision
+from napari_unet.events import Box, Notice
 from napari_unet.images import Image
-from napari_unet.inference import predict_array
+from napari_unet.inference import TiledNetwork, predict_array
 from napari_unet.models.files import Model, load_model
 from napari_unet.settings import PredictSettings
 
@@ -31,11 +32,28 @@ MATMUL = 2048
 
 
 def ours(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
-    """As a user gets it: normalisation, choice of format, check of the first tile and class values included.
+    """Prepared and with normalised pixels like all others; the check of the first tile is part of it."""
+    cpu = torch.device("cpu")
+    network = TiledNetwork(model.network, cpu, choose_precision(cpu, "auto"), checked=True)
+    pixels = normalised(model, image)
 
-    Only batch norm is not adapted to the image: all contestants compute the same function.
-    """
-    settings = PredictSettings(device="cpu", threads=threads, adapt_to_image=False)
+    def read(box: Box) -> NDArray[np.float32]:
+        return pixels[(slice(None), *(slice(start, stop) for start, stop in box))]
+
+    def predict() -> NDArray[np.integer]:
+        labels = np.empty(image.shape, np.uint8)
+        for item in network.logits(read, image.shape):
+            if not isinstance(item, Notice):
+                core, logits = item
+                labels[tuple(slice(start, stop) for start, stop in core)] = logits.argmax(0).numpy()
+        return labels
+
+    return predict
+
+
+def ours_from_file(model: Model, image: NDArray[np.uint8], threads: int) -> Predict:
+    """As a script does it: preparing and normalising are part of it, and batch norm meets the image."""
+    settings = PredictSettings(device="cpu", threads=threads)
     return lambda: predict_array(model, image, settings)[0]
 
 
@@ -121,7 +139,9 @@ def onnxruntime(model: Model, image: NDArray[np.uint8], threads: int) -> Predict
     return lambda: session.run(None, {"image": pixels})[0][0].argmax(0)
 
 
-CONTESTANTS = {f.__name__: f for f in (ours, monai, monai_4, plain, channels_last, openvino, onnxruntime)}
+CONTESTANTS = {
+    f.__name__: f for f in (ours, ours_from_file, monai, monai_4, plain, channels_last, openvino, onnxruntime)
+}
 
 
 def normalised(model: Model, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -143,7 +163,7 @@ def matmul_flops(dtype: torch.dtype) -> float:
 
 def side_that_fits(name: str, side: int) -> int:
     """Halved until the features of an untiled network fit into memory; tiled ones always do."""
-    if name in ("ours", "monai", "monai_4"):
+    if name in ("ours", "ours_from_file", "monai", "monai_4"):
         return side
     while 8 * 64 * 4 * side**2 > 0.8 * available_memory():
         side //= 2
