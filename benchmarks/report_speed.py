@@ -26,10 +26,11 @@ TITLES = {
 HEAD = """## Speed
 
 By `python -m benchmarks.speed`: the 31M-parameter U-Net on one image, everybody with the same weights, in turns, each
-in a process of its own. Times are ratios within one run, because they depend on what else the machine does. The peak
-is that of a bf16 matrix product in the same run; counted are the operations of the untiled network, what tiles
-compute twice is not credited. Everybody begins with a prepared network and normalised pixels. Memory is the peak above that of the process with weights and image loaded. A `*`: an
-image of a smaller side fitted into memory, scaled to the whole by its pixels.
+in a process of its own that begins with a prepared network and normalised pixels. Times are ratios within one run,
+because they depend on what else the machine does. The peak is that of a bf16 matrix product in the same run; counted
+are the operations of the untiled network, what tiles compute twice is not credited. Memory is the peak above that of
+the process with weights and image loaded. A `*`: an image of a smaller side fitted into memory, scaled to the whole by
+its pixels.
 """
 
 
