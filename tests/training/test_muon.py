@@ -85,3 +85,26 @@ def test_gradients_in_any_memory_format_are_taken_as_they_are():
 def test_kernels_that_would_be_copied_are_refused():
     with pytest.raises(RuntimeError):
         KernelMuon([torch.nn.Parameter(torch.zeros(4, 4, 3, 3))], lr=0.1)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [(torch.bfloat16, 0.0), (torch.float32, 0.02)])
+def test_it_is_the_muon_of_torch(precision, tolerance):
+    made = network(width=8)
+    kernel = inner_kernels(made)[1]
+    muon = KernelMuon([kernel], lr=0.1, precision=precision)
+    same = torch.nn.Parameter(muon.param_groups[0]["params"][0].detach().clone())
+    torchs = torch.optim.Muon([same], lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(3):
+        kernel.grad = torch.randn_like(kernel)
+        take_gradients([muon])
+        ours = muon.param_groups[0]["params"][0]
+        same.grad = ours.grad.clone()
+        muon.step()
+        torchs.step()
+        torch.testing.assert_close(ours, same, rtol=tolerance, atol=tolerance)
+
+
+def test_only_bfloat16_is_computed_in_less_than_32_bits():
+    for precision in (torch.float32, torch.float16, torch.bfloat16):
+        _, muon = default_optimizers(network(), 1e-2, precision)
+        assert muon._precision == (torch.bfloat16 if precision == torch.bfloat16 else torch.float32)

@@ -77,7 +77,7 @@ class Optimisation:
             self.optimizers = (optimizer,)
         else:
             self.criterion = (criterion or CombinedLoss(pooled=True)).to(device)
-            self.optimizers = default_optimizers(self.network, learning_rate)
+            self.optimizers = default_optimizers(self.network, learning_rate, precision)
         self.average = AveragedNetwork(self.network, max_decay=0.0 if recipe == "classic" else 0.999)
         self._clip = MAX_NORM if recipe == "default" else float("inf")
         self._scaler = torch.amp.GradScaler(
