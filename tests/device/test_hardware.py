@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from napari_unet.device import hardware
-from napari_unet.device.hardware import available_cores, available_memory, find_gpu
+from napari_unet.device.hardware import available_cores, available_memory, find_gpu, short_waits
 
 
 @pytest.fixture
@@ -104,3 +104,9 @@ def test_memory_of_a_container(tmp_path: Path) -> None:
     assert available_memory(tmp_path) > 1000
     (folder / "memory.max").write_text("3000\n")
     assert available_memory(tmp_path) == 2000
+
+
+def test_threads_wait_shortly_unless_somebody_chose_how() -> None:
+    assert short_waits({"PATH": "/bin"}) == {"GOMP_SPINCOUNT": "10000"}
+    assert short_waits({"GOMP_SPINCOUNT": "7"}) == {}
+    assert short_waits({"OMP_WAIT_POLICY": "ACTIVE"}) == {}

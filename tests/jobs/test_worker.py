@@ -295,6 +295,8 @@ class TestArrays:
 class TestChildProcess:
     def test_it_is_of_low_priority_without_torch_or_qt_and_finds_what_we_find(self, heard, monkeypatch):
         monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+        monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
         worker = Worker()
         finish(worker.submit(Toy("environment"), heard))
         worker.close()
@@ -303,6 +305,7 @@ class TestChildProcess:
         assert summary["group"]
         assert not summary["torch"]
         assert not summary["qt"]
+        assert summary["spins"] == "10000"
         assert set(filter(None, sys.path)) <= set(summary["path"])
 
     def test_it_is_replaced_after_a_job_on_a_gpu(self, worker, heard):

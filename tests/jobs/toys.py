@@ -141,6 +141,7 @@ def _environment(request: Toy, stop: Callable[[], bool]) -> Iterator[Event]:
             "torch": "torch" in sys.modules,
             "qt": any(name.startswith("QT_") for name in os.environ),
             "path": sys.path,
+            "spins": os.environ.get("GOMP_SPINCOUNT"),
             "group": os.getpgrp() == os.getpid(),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -14,6 +15,7 @@ from cyclopts.exceptions import CycloptsError
 from pydantic import ValidationError
 
 from napari_unet.cli.options import COMMANDS, complete_options
+from napari_unet.device.hardware import short_waits
 from napari_unet.errors import AmbiguousAnnotationError, UNetError
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 128 + signal.SIGINT
@@ -89,6 +91,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """Run the program on the command line's arguments and exit."""
+    os.environ.update(short_waits(os.environ))  # torch is not loaded yet
     sys.exit(run(sys.argv[1:]))
 
 

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
+from napari_unet.device.hardware import short_waits
 from napari_unet.errors import UNetError
 from napari_unet.jobs.messages import Ready, read_message, write_message
 
@@ -218,7 +219,7 @@ def _environment() -> dict[str, str]:
     # What is importable here is importable there, but nothing from the folder napari happens to run in.
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     environment["PYTHONSAFEPATH"] = "1"
-    return environment
+    return environment | short_waits(environment)
 
 
 def _platform_options() -> dict[str, Any]:
