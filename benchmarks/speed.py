@@ -185,7 +185,7 @@ def main() -> None:
     )
     parser.add_argument("--skip", nargs="+", choices=("prediction", "training"), default=[])
     parser.add_argument("--model", type=Path, help="weights of this network, if not trained for the occasion")
-    parser.add_argument("--seconds", type=float, default=40, help="of a training of the default width")
+    parser.add_argument("--seconds", type=float, default=300, help="of a training: the default five minutes")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -203,7 +203,7 @@ def main() -> None:
         line["step"] = step_ratio(options.rounds, options.threads)
         line["trainer"] = [
             trainer_share(options.seconds, options.threads),
-            trainer_share(3 * options.seconds, options.threads, width=64),
+            trainer_share(options.seconds, options.threads, width=64),
         ]
     append_line(options.results, line)
     print(json.dumps(line, indent=1))

@@ -28,6 +28,9 @@ from napari_unet.training.sizing import settle_plan
 
 CPU = torch.device("cpu")
 SAMPLE = "myelin"
+BARE_SECONDS = 40.0
+"""Of the bare loop before a training, and after it."""
+
 READY = 4
 """Batches that the bare loop takes in turn."""
 
@@ -108,7 +111,7 @@ def trainer_share(seconds: float, threads: int, **options: Any) -> dict[str, Any
         parts = parts_of(wanted)
         with parts.batches as batches:
             ready = [batches.next() for _ in range(READY)]
-        before = bare(parts, ready, seconds / 2)
+        before = bare(parts, ready, BARE_SECONDS)
         plan: dict[str, Any] = {}
         rate = float("nan")
         for event in fit(wanted, lambda: False):
@@ -116,7 +119,7 @@ def trainer_share(seconds: float, threads: int, **options: Any) -> dict[str, Any
                 plan = event.plan
             elif isinstance(event, Finished):
                 rate = event.summary["steps_per_second"]
-        after = bare(parts, ready, seconds / 2)
+        after = bare(parts, ready, BARE_SECONDS)
     return {
         "width": plan["width"],
         "patch": plan["patch_size"],
