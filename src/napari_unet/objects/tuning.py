@@ -12,8 +12,8 @@ from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
 from napari_unet.settings import ObjectSettings
 
-SPLITTING = (0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-FOREGROUND = (0.3, 0.4, 0.5, 0.6, 0.7)
+SPLITTING = (0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
+FOREGROUND = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """What is tried."""
 
 _ROUNDS = 2
@@ -26,7 +26,7 @@ Score = Callable[[NDArray[np.int32], NDArray[np.signedinteger]], float]
 
 
 def tune(maps: Sequence[Maps], score: Score, start: ObjectSettings) -> tuple[ObjectSettings, float]:
-    """Choose the settings with the best mean score, one after another, twice around: at most 37 cuts of each map.
+    """Choose the settings with the best mean score, one after another, twice around: at most 41 cuts of each map.
 
     Parameters
     ----------
