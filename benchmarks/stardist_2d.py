@@ -78,7 +78,7 @@ class _StopInTime:
 
         self.n = 0
 
-        def after_step(batch: int, logs: Any = None) -> None:  # noqa: ARG001, keras names them
+        def after_step(batch: int, logs: Any = None) -> None:
             self.n += 1
             if deadline.fraction >= SHARE_OF_TRAINING:
                 model.keras_model.stop_training = True
