@@ -58,7 +58,9 @@ def section(lines: Sequence[Line]) -> str:
 def _circumstances(line: Line) -> str:
     found, machine = line["prediction"], line["machine"]
     limit = f" with `ONEDNN_MAX_CPU_ISA={line['instructions']}`" if line.get("instructions") else ""
-    peaks = " and ".join(f"{value} GFLOP/s in {kind}" for kind, value in found["peak_gflops"].items())
+    peaks = " and ".join(
+        f"{value} GFLOP/s in {kind}" for kind, value in found["peak_gflops"].items() if value
+    )
     packages = ", ".join(f"{name} {number}" for name, number in line["versions"].items())
     return (
         f"{line['date'][:10]}, commit {line['commit']}, {line['threads']} cores of {machine['cpu']}{limit}, "
@@ -67,7 +69,7 @@ def _circumstances(line: Line) -> str:
 
 
 def _contestants(found: dict[str, Any]) -> str:
-    rows = []
+    rows, has_bf16 = [], found["peak_gflops"]["bf16"] > found["peak_gflops"]["fp32"]
     for name, one in sorted(found["contestants"].items(), key=lambda item: min(item[1]["seconds"])):
         star = "*" if one["side"] != found["side"] else ""
         agrees = one["same_class_as_fp32"]
@@ -76,7 +78,7 @@ def _contestants(found: dict[str, Any]) -> str:
                 TITLES.get(name, name) + star,
                 ", ".join(f"{seconds:.1f}" for seconds in one["seconds"]),
                 f"{one['times_as_long_as_ours']:.2f}" if "times_as_long_as_ours" in one else "–",
-                f"{one['share_of_bf16_peak']:.0%}",
+                f"{one['share_of_bf16_peak']:.0%}" if has_bf16 else "–",
                 f"{one['peak_memory_mib']}",
                 "–" if agrees is None else f"{agrees:.3%}",
             ]
