@@ -83,9 +83,10 @@ def test_the_newest_commit_counts_and_its_seeds_are_averaged() -> None:
 def test_the_ablation_is_compared_with_ours() -> None:
     lines = [line("isbi2012", recipe, 5.0, dice) for recipe, dice in (("ours", 0.8), ("no_skips", 0.6))]
     page = report.page(report.Lines(lines))
-    assert row(page, "as it is")[1:4] == ["0.800", "1.000", "0.400"]
+    assert row(page, "as it is (width 16, depth 4)")[1:4] == ["0.800", "1.000", "0.400"]
     assert row(page, "no skip connections")[1] == "0.600"
     assert row(page, "no skip connections")[-4:] == ["2.00 M", "100", "300", "2.0"]
+    assert "width 32" not in page  # was not measured
 
 
 def test_nothing_measured_is_a_page_too() -> None:
