@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from napari_unet.device import choose_precision, probe
 from napari_unet.events import Finished, Started
@@ -21,6 +21,7 @@ from napari_unet.requests import TrainingRequest
 from napari_unet.samples import sample
 from napari_unet.settings import TrainSettings
 from napari_unet.training.assembly import Parts, assemble
+from napari_unet.training.batches import Batch
 from napari_unet.training.fit import fit
 from napari_unet.training.muon import take_gradients
 from napari_unet.training.preparation import prepare
@@ -66,7 +67,7 @@ def step_ratio(rounds: int, threads: int) -> dict[str, Any]:
     )
     with parts.batches as batches:
         ready = batches.next()
-        images, classes = ready[0].contiguous(), ready[1].long()
+        images, classes = ready.images.contiguous(), ready.targets.long()
 
         def ours() -> None:
             parts.optimisation.step(*batches.next())
@@ -133,14 +134,14 @@ def trainer_share(seconds: float, threads: int, **options: Any) -> dict[str, Any
     }
 
 
-def bare(parts: Parts, ready: list[tuple[Tensor, Tensor]], seconds: float) -> float:
+def bare(parts: Parts, ready: list[Batch], seconds: float) -> float:
     """Steps per second of forward, loss, backward and optimizer on ready batches, in the trainer's format."""
     optimisation = parts.optimisation
     step, start = 0, 0.0
     while step < 3 or perf_counter() - start < seconds:
         if step == 1:
             start = perf_counter()  # the first makes the optimizer's state
-        images, classes = ready[step % len(ready)]
+        images, classes, _ = ready[step % len(ready)]
         optimisation.network.zero_grad(set_to_none=True)
         optimisation.criterion(optimisation.forward(optimisation.network, images), classes).backward()
         take_gradients(optimisation.optimizers)

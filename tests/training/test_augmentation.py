@@ -171,3 +171,15 @@ def test_a_real_image_keeps_its_classes(shared_data):
     for value in range(3):  # rest, myelin, axon keep their grey
         before = image[labels == value].mean()
         assert moved[:, 0][classes == value].mean() == pytest.approx(before, abs=0.25)
+
+
+def test_second_views_have_the_same_geometry_and_other_intensities():
+    images, labels = squares()
+    options = AugmentationSettings()
+    moved, classes = Augmentation(options, CPU, 1)(images, labels, (32, 32), again=2)
+    assert moved.shape == (5, 1, 32, 32)
+    assert torch.equal(classes[3:], classes[:2])
+    assert not torch.allclose(moved[3:], moved[:2], atol=0.01)
+    still = options.model_copy(update=STILL)
+    moved, _ = Augmentation(still, CPU, 1)(images, labels, (32, 32), again=2)
+    assert torch.equal(moved[3:], moved[:2])

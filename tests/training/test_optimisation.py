@@ -7,6 +7,7 @@ from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet, init_weights
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.optimisation import IN_A_ROW, MAX_NORM, Optimisation, torch_threads
+from napari_unet.training.views import Turn, disagreement
 
 CPU = torch.device("cpu")
 
@@ -156,3 +157,28 @@ def test_threads_are_set_back():
     with torch_threads(before + 1):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
+
+
+def test_consistency_draws_two_views_together():
+    def gap(consistency: float) -> float:
+        torch.manual_seed(0)
+        network = UNet(1, 2, width=4, depth=1)
+        init_weights(network)
+        optimisation = Optimisation(network, "default", 1e-2, CPU, torch.float32, consistency=consistency)
+        images, classes = batch()
+        turn = Turn(1)
+        images, classes = (torch.cat([x[:1], turn.apply(x[:1])]) for x in (images, classes))
+        for _ in range(30):
+            optimisation.step(images, classes, turn)
+        with torch.no_grad():
+            return float(disagreement(network(images), turn, "classes"))
+
+    assert gap(10.0) < 0.5 * gap(0.0)
+
+
+def test_the_reported_loss_leaves_out_what_views_disagree_by():
+    images, classes = batch()
+    turn = Turn(0, (-1,))
+    optimisation = make()
+    with_turn = optimisation.step(images, classes, turn)
+    assert make().step(images, classes) == pytest.approx(with_turn)

@@ -6,7 +6,7 @@ import torch
 from napari_unet.nets import UNet
 from napari_unet.settings import NetworkSettings, TrainSettings
 from napari_unet.training.material import Material
-from napari_unet.training.sizing import FEW_PIXELS, NEEDED_STEPS, choose_plan
+from napari_unet.training.sizing import FEW_PIXELS, LITTLE, NEEDED_STEPS, choose_plan
 
 PLENTY = 10 * FEW_PIXELS
 GIB = 2**30
@@ -118,3 +118,11 @@ def test_a_parent_keeps_its_architecture_and_learns_more_slowly():
 
 def test_the_plan_is_told_by_settings_names():
     assert set(plan().to_dict()) - {"batches_per_step"} <= set(TrainSettings.model_fields)
+
+
+def test_two_views_are_compared_where_little_is_annotated():
+    assert plan(pixels=LITTLE).consistency == 1
+    assert plan(pixels=LITTLE + 1).consistency == 0
+    assert plan(pixels=LITTLE + 1, consistency=0.5).consistency == 0.5
+    assert plan(pixels=LITTLE, consistency=0.0).consistency == 0
+    assert plan(pixels=LITTLE, recipe="classic", consistency=1.0).consistency == 0

@@ -159,6 +159,15 @@ class TrainSettings(ComputeSettings):
         "10 in the U-Net paper, in units of the weight of other pixels. 0: no more than others.",
         json_schema_extra=ADVANCED,
     )
+    consistency: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        title="Consistency",
+        description="How much the answers to two views of a patch, one turned and both varied, have to agree. "
+        "0: every patch of a step is another one. auto: 1 where little is annotated, otherwise 0.",
+        json_schema_extra=ADVANCED,
+    )
     object_targets: ObjectTargets = Field(
         "borders",
         title="Objects by",

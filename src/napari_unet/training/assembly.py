@@ -53,8 +53,11 @@ def assemble(
     loss, sampler, notices = choose_objective(request, preparation, plan, reader)
     if notice is not None:
         notices = (notice, *notices)
-    optimisation = Optimisation(network, settings.recipe, plan.learning_rate, device, precision, loss)
+    optimisation = Optimisation(
+        network, settings.recipe, plan.learning_rate, device, precision, loss, plan.consistency
+    )
     optimisation.split(plan.batches_per_step)
     augmentation = Augmentation(settings.augmentation, device, settings.seed)
-    batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device)
+    two_views = plan.consistency > 0
+    batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device, two_views)
     return Parts(optimisation, reader, batches, notices)

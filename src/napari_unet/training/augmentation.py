@@ -10,6 +10,7 @@ from torch import Tensor
 
 from napari_unet.labels import IGNORE
 from napari_unet.settings import AugmentationSettings
+from napari_unet.training.views import Turn, random_turn
 
 ELASTIC_SPACING = 32
 """Pixels between the control points of the elastic deformation."""
@@ -47,7 +48,9 @@ class Augmentation:
         deep = [ceil(n * (1 + self.settings.scale)) for n in size[:-2]]
         return (*deep, *grown)
 
-    def __call__(self, images: Tensor, labels: Tensor, size: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, images: Tensor, labels: Tensor, size: tuple[int, ...], again: int = 0
+    ) -> tuple[Tensor, Tensor]:
         """Vary a batch.
 
         Parameters
@@ -58,18 +61,27 @@ class Augmentation:
             Class indices; -1 is ignored.
         size : tuple of int
             Spatial size to return, cut from the centre.
+        again : int
+            The first so many are returned once more at the end, in other intensities.
 
         Returns
         -------
-        images : Tensor of float, (N, C, *size)
-        labels : Tensor of int64, (N, *size)
+        images : Tensor of float, (N + again, C, *size)
+        labels : Tensor of int64, (N + again, *size)
             -1 also where a patch reaches beyond its source.
         """
         grid = self._grid(len(images), images.shape[2:], size)
         moved = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         shifted = (labels - IGNORE).unsqueeze(1).to(images.dtype)  # outside becomes 0, which is IGNORE
         shifted = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-        return self._intensities(moved), shifted[:, 0].round().long() + IGNORE
+        classes = shifted[:, 0].round().long() + IGNORE
+        if again:
+            moved, classes = (torch.cat([batch, batch[:again]]) for batch in (moved, classes))
+        return self._intensities(moved), classes
+
+    def random_turn(self, ndim: int) -> Turn:
+        """Draw what the second views of a batch are turned by."""
+        return random_turn(self.settings, ndim, self._random)
 
     def _uniform(self, n: int, low: float, high: float) -> Tensor:
         return torch.rand(n, generator=self._random) * (high - low) + low

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +14,28 @@ from torch import Tensor
 from napari_unet.nets import UNet
 from napari_unet.training.augmentation import Augmentation, centre_crop
 from napari_unet.training.sampling import PatchSampler
+from napari_unet.training.views import Turn
 
 _Arrays = tuple[NDArray[np.float32], NDArray[np.signedinteger]]
+
+
+class Batch(NamedTuple):
+    """What a step learns from.
+
+    Attributes
+    ----------
+    images : Tensor of float32, (N, C, *patch)
+        Varied.
+    targets : Tensor of int64, (N, *output)
+        Of the run's loss.
+    turn : Turn or None
+        By which the last ``N // 2`` are turned, second views of the first ``N // 2``; ``None`` where every patch is
+        one of its own.
+    """
+
+    images: Tensor
+    targets: Tensor
+    turn: Turn | None = None
 
 
 class Batches:
@@ -34,6 +55,8 @@ class Batches:
         Side of a patch, patches per batch.
     device : torch.device
         Where batches go.
+    two_views : bool
+        Whether half of a batch are second views of the other half.
     """
 
     def __init__(
@@ -44,6 +67,7 @@ class Batches:
         patch_size: int,
         batch_size: int,
         device: torch.device,
+        two_views: bool = False,
     ) -> None:
         self._sampler = sampler
         self._augmentation = augmentation
@@ -54,6 +78,7 @@ class Batches:
         self._source = augmentation.source_size(self._size)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="patches")
         self._ahead: Future[_Arrays] | None = None
+        self._two_views = two_views
         self.batch_size = batch_size
 
     def __enter__(self) -> Batches:
@@ -64,13 +89,20 @@ class Batches:
     ) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def next(self) -> tuple[Tensor, Tensor]:
-        """Varied images (N, C, *patch) float32 and targets of the run's loss (N, *output) int64."""
+    def next(self) -> Batch:
+        """Draw and vary the next batch."""
         arrays = self._ahead.result() if self._ahead is not None else self._read()
         self._ahead = self._thread.submit(self._read)
-        images, classes = (torch.from_numpy(a[: self.batch_size]).to(self._device) for a in arrays)
-        images, classes = self._augmentation(images, classes, self._size)
-        return images.contiguous(memory_format=self._format), centre_crop(classes, self._output)
+        again = self._n_second
+        images, targets = (torch.from_numpy(a[: self.batch_size - again]).to(self._device) for a in arrays)
+        images, targets = self._augmentation(images, targets, self._size, again)
+        turn = self._augmentation.random_turn(len(self._size)) if again else None
+        if turn is not None:
+            images, targets = (
+                torch.cat([batch[:-again], turn.apply(batch[-again:])]) for batch in (images, targets)
+            )
+        images = images.contiguous(memory_format=self._format)
+        return Batch(images, centre_crop(targets, self._output), turn)
 
     def plain(self, n: int) -> list[Tensor]:
         """``n`` batches of images as they are, for the statistics of batch norm."""
@@ -79,5 +111,10 @@ class Batches:
         drawn = [self._sampler.batch(self.batch_size, self._output, self._size)[0] for _ in range(n)]
         return [torch.from_numpy(a).to(self._device).contiguous(memory_format=self._format) for a in drawn]
 
+    @property
+    def _n_second(self) -> int:
+        """Second views in a batch."""
+        return self.batch_size // 2 if self._two_views else 0
+
     def _read(self) -> _Arrays:
-        return self._sampler.batch(self.batch_size, self._output, self._source)
+        return self._sampler.batch(self.batch_size - self._n_second, self._output, self._source)

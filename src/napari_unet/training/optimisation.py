@@ -18,6 +18,7 @@ from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.classic import setup_training
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
+from napari_unet.training.views import Turn, disagreement
 
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
@@ -43,6 +44,8 @@ class Optimisation:
         Number format of activations: float32, bfloat16, or float16 with loss scaling.
     criterion : Module, optional
         Loss of the default recipe, if not :class:`~napari_unet.training.losses.CombinedLoss` with a pooled Dice.
+    consistency : float
+        Weight of what two views of a patch disagree by, beside the loss.
 
     Attributes
     ----------
@@ -64,6 +67,7 @@ class Optimisation:
         device: torch.device,
         precision: torch.dtype,
         criterion: nn.Module | None = None,
+        consistency: float = 0.0,
     ) -> None:
         self.device = device
         self.precision = precision
@@ -78,6 +82,7 @@ class Optimisation:
         else:
             self.criterion = (criterion or CombinedLoss(pooled=True)).to(device)
             self.optimizers = default_optimizers(self.network, learning_rate, precision)
+        self._consistency = consistency
         self.average = AveragedNetwork(self.network, max_decay=0.0 if recipe == "classic" else 0.999)
         self._clip = MAX_NORM if recipe == "default" else float("inf")
         self._scaler = torch.amp.GradScaler(
@@ -110,22 +115,31 @@ class Optimisation:
         self._losses.clear()
         self._forget_gradients()
 
-    def step(self, images: Tensor, classes: Tensor) -> float | None:
+    def step(self, images: Tensor, classes: Tensor, turn: Turn | None = None) -> float | None:
         """Take in one batch; the last of :attr:`parts` makes the step.
 
         Without norm layers that see the whole batch, and with a loss that is a mean over equally labelled patches, a
         step in parts is the step of all patches at once. Batch norm and a pooled Dice see each part by itself.
 
+        Parameters
+        ----------
+        images, classes, turn
+            A :class:`~napari_unet.training.batches.Batch`.
+
         Returns
         -------
         float or None
-            The mean loss of the parts so far; ``None`` if it or its gradient was not finite, so that nothing was
-            changed.
+            The mean loss of the parts so far, without what views disagree by; ``None`` if it or its gradient was not
+            finite, so that nothing was changed.
         """
         if not self._losses:
             self._forget_gradients()
-        loss = self.criterion(self.forward(self.network, images), classes)
-        self._scaler.scale(loss / self.parts).backward()
+        logits = self.forward(self.network, images)
+        loss = self.criterion(logits, classes)
+        total = loss
+        if turn is not None:
+            total = loss + self._consistency * disagreement(logits, turn, self.network.settings.outputs)
+        self._scaler.scale(total / self.parts).backward()
         self._losses.append(loss.detach())
         value = float(torch.stack(self._losses).mean())
         if len(self._losses) < self.parts:

@@ -15,7 +15,7 @@ LOWEST = 0.01
 VALIDATIONS = 25
 """How many validations a run has."""
 
-_VALIDATION_SHARE = 0.06
+_VALIDATION_SHARE = 0.03
 """Validation may take this part of the time."""
 
 _MIN_PAUSE = 5.0

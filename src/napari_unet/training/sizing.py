@@ -42,6 +42,9 @@ NEEDED_STEPS = {32: 3000, 64: 6000}
 FEW_PIXELS = 20_000
 """With fewer annotated pixels than this a network stays narrow, however long it trains."""
 
+LITTLE = 3_000_000
+"""Annotated pixels up to which two views of a patch teach more than two patches."""
+
 MEMORY_SHARE = 0.7
 """Of the free memory, what a training may take."""
 
@@ -74,6 +77,8 @@ class Plan:
         More than one where memory does not do for all patches of a step at once.
     learning_rate : float
         Largest step size.
+    consistency : float
+        Weight of what two views of a patch disagree by; 0 where every patch is seen once.
     object_radius : float
         Of a typical object, in pixels: the unit in which depth inside of objects is learnt.
     """
@@ -83,6 +88,7 @@ class Plan:
     batch_size: int
     batches_per_step: int
     learning_rate: float
+    consistency: float = 0.0
     object_radius: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -205,9 +211,12 @@ def choose_plan(
     if parent is not None:
         rate = min(rate, RATE_OF_CHILD)
     rate = settings.learning_rate or rate
+    consistency = settings.consistency
+    if consistency is None:
+        consistency = 1.0 if material.annotated_pixels <= LITTLE else 0.0
     if settings.recipe == "classic":
-        rate = CLASSIC_RATE
-    return Plan(network, patch, batch, -(-wanted // batch), rate)
+        rate, consistency = CLASSIC_RATE, 0.0
+    return Plan(network, patch, batch, -(-wanted // batch), rate, consistency)
 
 
 def _width(minutes: float, material: Material, speed: Callable[[int], float]) -> int:
