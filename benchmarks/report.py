@@ -36,8 +36,9 @@ class Lines:
     """Of every (set, recipe, minutes): the lines of its newest commit, one per seed."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
+        self._all = sorted(lines, key=lambda line: line["date"])
         self.chosen: dict[tuple[str, str, float], dict[int, Line]] = {}
-        for line in sorted(lines, key=lambda line: line["date"]):
+        for line in self._all:
             key = (line["set"], line["recipe"], line["minutes"])
             seeds = self.chosen.setdefault(key, {})
             if any(other["commit"] != line["commit"] for other in seeds.values()):
@@ -54,6 +55,15 @@ class Lines:
         defined = [value for value in found if value is not None]
         return mean(defined) if defined else None
 
+    def beside_variants(self) -> Lines:
+        """Those from the processors that the ablation was measured on."""
+        wanted = {line["machine"]["cpu"] for line in self if line["recipe"] in VARIANTS}
+        return Lines(line for line in self._all if line["machine"]["cpu"] in wanted)
+
+    def processor(self, name: str, recipe: str, minutes: float) -> str:
+        """What it was measured on; empty if it was not."""
+        return "; ".join(sorted({line["machine"]["cpu"] for line in self.of(name, recipe, minutes)}))
+
     def headline(self, headline: Headline, name: str, recipe: str, minutes: float) -> float | None:
         """Score that counts."""
         return self.score(name, recipe, minutes, headline.measure, headline.name)
@@ -68,7 +78,7 @@ def page(lines: Lines, speed: Sequence[Line] = (), objects: Sequence[Line] = ())
     parts += ["## Minutes of training", _by_minutes(lines), f"![Scores by minutes]({PLOT.as_posix()})"]
     parts += ["## Five minutes, everybody", _rivals(lines), _rival_notes()]
     if any(line["recipe"] in VARIANTS for line in lines):
-        parts += ["## One thing changed", _ablation(lines)]
+        parts += ["## One thing changed", _ablation(lines.beside_variants())]
     parts += [report_objects.section(objects), report_speed.section(speed)]
     parts.append("## Every score")
     for measured in SETS.values():
@@ -107,14 +117,19 @@ def _rivals(lines: Lines) -> str:
         known = [score for score in scores if score is not None]
         best = max(known) if len(known) > 1 else None
         cells = [f"**{number(score)}**" if score and score == best else number(score) for score in scores]
+        on = [lines.processor(measured.name, recipe, 5.0) for recipe in recipes]
+        here = on[recipes.index("ours")]
+        elsewhere = [bool(here and cpu) and cpu != here for cpu in on]
+        cells = [f"{cell} ⁎" if other else cell for cell, other in zip(cells, elsewhere, strict=True)]
         rows.append([measured.name, headline.title, *cells])
     return table(["set", "score", *(RECIPES[name].title for name in recipes)], rows)
 
 
 def _rival_notes() -> str:
     return (
-        "All on the same images and cores, in a process of their own. The settings of each are in "
-        "`benchmarks/accuracy/recipes/`; Otsu and the random forest are done in less than the five minutes."
+        "All on the same images and two cores, in a process of their own. The settings of each are in "
+        "`benchmarks/accuracy/recipes/`; Otsu and the random forest are done in less than the five minutes. ⁎: on "
+        "another processor than napari-unet in this row, see below."
     )
 
 
@@ -164,9 +179,20 @@ def _details(lines: Lines, measured: BenchmarkSet) -> str:
                 f"{mean(line[key] for line in found):.1f}"
                 for key in ("training_seconds", "prediction_seconds")
             ]
-            rows.append([chosen.title, f"{minutes:g}", *cells, str(len(found)), found[0]["commit"]])
+            on = lines.processor(measured.name, recipe, minutes)
+            rows.append([chosen.title, f"{minutes:g}", *cells, str(len(found)), found[0]["commit"], on])
     rand = ["Rand F"] if measured.cells is not None else []
-    titles = ["recipe", "minutes", *names, *rand, "training s", "prediction s", "seeds", "commit"]
+    titles = [
+        "recipe",
+        "minutes",
+        *names,
+        *rand,
+        "training s",
+        "prediction s",
+        "seeds",
+        "commit",
+        "processor",
+    ]
     return table(titles, rows) if rows else ""
 
 

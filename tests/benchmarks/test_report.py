@@ -69,6 +69,29 @@ def test_the_best_at_five_minutes_is_bold() -> None:
     assert "0.700" in cells
 
 
+def test_what_ran_on_another_processor_is_marked() -> None:
+    lines = [
+        line("chase", "ours", 5.0, 0.8),
+        line("chase", "forest", 5.0, 0.7),
+        line("chase", "otsu", 5.0, 0.6, machine={"cpu": "an older one", "cores": 2}),
+    ]
+    page = report.page(report.Lines(lines)).split("## Five minutes")[1]
+    cells = row(page, "chase", "vessels Dice")
+    assert "0.700" in cells
+    assert "0.600 ⁎" in cells
+
+
+def test_the_ablation_is_compared_with_ours_on_its_own_processor() -> None:
+    other = {"machine": {"cpu": "a newer one", "cores": 2}, "date": "2026-02-02T03:04:05+00:00"}
+    lines = [
+        line("chase", "ours", 5.0, 0.5),
+        line("chase", "no_skips", 5.0, 0.4),
+        line("chase", "ours", 5.0, 0.8, **other),
+    ]
+    page = report.page(report.Lines(lines)).split("## One thing changed")[1]
+    assert "0.500" in row(page, "as it is (width 16, depth 4)")
+
+
 def test_the_newest_commit_counts_and_its_seeds_are_averaged() -> None:
     newer = {"commit": "def", "date": "2026-02-02T03:04:05+00:00"}
     lines = [

@@ -10,6 +10,7 @@ from skimage.io import imread
 
 from napari_unet.settings import AugmentationSettings
 from napari_unet.training.augmentation import Augmentation, blurred, centre_crop
+from napari_unet.training.patches import UNSEEN
 
 CPU = torch.device("cpu")
 STILL = {"brightness": 0, "contrast": 0, "noise": 0, "gamma": 0, "blur": 0}
@@ -56,7 +57,7 @@ def test_beyond_the_source_is_ignored():
     images, labels = squares()
     options = PLAIN.model_copy(update={"rotation": 45.0})
     _, classes = Augmentation(options, CPU, 1)(images, labels, (48, 48))
-    assert (classes == -1).any()
+    assert (classes == UNSEEN).any()
 
 
 def test_the_source_fills_a_turned_patch():

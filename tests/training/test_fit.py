@@ -348,10 +348,10 @@ def test_a_run_without_finite_numbers_fails_and_saves_nothing(output, monkeypatc
 def test_out_of_memory_halves_the_batch_and_goes_on(output, monkeypatch):
     original = Optimisation.step
 
-    def step(self, images, classes):
+    def step(self, images, *more):
         if len(images) > 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return original(self, images, classes)
+        return original(self, images, *more)
 
     monkeypatch.setattr(Optimisation, "step", step)
     events = list(fit(ask(output, steps=3), never))
@@ -360,7 +360,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(output, monkeypatch):
     plan = load_model(output).record.plan
     assert (plan["batch_size"], plan["batches_per_step"]) == (1, 4)
 
-    def full(self, images, classes):
+    def full(self, *batch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Optimisation, "step", full)

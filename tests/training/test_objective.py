@@ -21,7 +21,7 @@ from napari_unet.training.losses import TERMS, CombinedLoss
 from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
 from napari_unet.training.objective import applicable, choose_objective
 from napari_unet.training.optimisation import Optimisation
-from napari_unet.training.patches import PatchReader
+from napari_unet.training.patches import UNSEEN, PatchReader
 from napari_unet.training.preparation import prepare
 from napari_unet.training.sizing import settle_plan
 
@@ -92,6 +92,7 @@ def test_class_weights_are_those_of_the_pixels_that_are_not_held_out(tmp_path):
     ("kind", "options", "words"),
     [
         ("masks", {"recipe": "classic", "loss": "focal", "class_weights": True}, "Loss and Balance classes"),
+        ("masks", {"recipe": "classic", "consistency": 0.5}, "Consistency"),
         ("masks", {"loss": "dice", "border_weight": 10}, "Dice alone"),
         ("scribbles", {"border_weight": 10}, "Scribbles"),
     ],
@@ -174,7 +175,7 @@ def test_objects_are_learnt_as_the_settings_say(tmp_path, targets, outputs, loss
     if targets == "weights":
         assert drawn.max() > 1  # packed with their weights
     else:
-        assert drawn.min() >= -1
+        assert drawn.min() >= UNSEEN
         assert len(np.unique(drawn[drawn > 0])) >= 2
         assert drawn.max() < 1 << 24
     events = list(fit(request, never))
@@ -189,7 +190,7 @@ def test_the_classic_recipe_learns_objects_as_their_foreground(tmp_path):
     labels[10:40, 10:25], labels[10:40, 25:50] = 4, 9
     request = ask(tmp_path, "objects", labels.astype(np.uint8) * 20, labels, recipe="classic", steps=3)
     (_, sampler, _), _ = objective(request)
-    assert set(np.unique(sampler.batch(4, (32, 32), (32, 32))[1])) <= {-1, 0, 1}
+    assert set(np.unique(sampler.batch(4, (32, 32), (32, 32))[1])) <= {UNSEEN, -1, 0, 1}
     list(fit(request, never))
     assert load_model(request.output).record.network.outputs == "classes"
 

@@ -179,8 +179,8 @@ def test_it_ends_early_when_the_loss_diverges(monkeypatch):
 def test_numbers_that_are_not_finite_end_it_and_stay_out_of_the_curve(monkeypatch):
     step = Optimisation.step
 
-    def overflowing(self: Optimisation, images: torch.Tensor, classes: torch.Tensor) -> float | None:
-        return step(self, images * float("inf") if self.learning_rate > 1e-3 else images, classes)
+    def overflowing(self: Optimisation, images: torch.Tensor, *more: Any) -> float | None:
+        return step(self, images * float("inf") if self.learning_rate > 1e-3 else images, *more)
 
     monkeypatch.setattr(Optimisation, "step", overflowing)
     found = found_in(list(find_rate(ask(tries=60), never)))
@@ -216,11 +216,11 @@ def test_without_being_told_it_tries_as_many_rates_as_its_rule_is_made_for():
 def test_short_of_memory_it_goes_on_with_smaller_batches(monkeypatch):
     step, sizes = Optimisation.step, []
 
-    def hungry(self: Optimisation, images: torch.Tensor, classes: torch.Tensor) -> float | None:
+    def hungry(self: Optimisation, images: torch.Tensor, *more: Any) -> float | None:
         if len(images) > 2:
             raise torch.cuda.OutOfMemoryError("out of memory")
         sizes.append(len(images))
-        return step(self, images, classes)
+        return step(self, images, *more)
 
     monkeypatch.setattr(Optimisation, "step", hungry)
     events = list(find_rate(ask(), never))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unet.errors import AnnotationError
+from napari_unet.training.patches import UNSEEN
 from patch_support import Watched, halves, ramp, setting
 
 
@@ -30,6 +31,7 @@ def test_an_image_smaller_than_a_patch_is_in_its_middle():
     _, classes = sampler.batch(1, (32, 32), (32, 32))
     assert (classes[0, 11:21, 10:22] >= 0).all()
     assert (classes >= 0).sum() == 120
+    assert (classes == UNSEEN).sum() == 32 * 32 - 120
 
 
 def test_held_out_labels_are_never_seen():
@@ -42,6 +44,7 @@ def test_held_out_labels_are_never_seen():
         raw = patch.image[0] * statistics.scale[0] + statistics.offset[0]
         columns = np.rint(raw).astype(int) % 60
         assert (columns[patch.classes >= 0] < 40).all()
+        assert ((patch.classes == UNSEEN) | (columns < 40)).all()
 
 
 def test_everything_held_out_is_an_error():

@@ -120,9 +120,20 @@ def test_the_plan_is_told_by_settings_names():
     assert set(plan().to_dict()) - {"batches_per_step"} <= set(TrainSettings.model_fields)
 
 
+def test_the_depth_suits_images_and_structures():
+    assert plan((512, 512)).network.depth == 4
+    assert plan((512, 512), structures=None).network.depth == 4
+    assert plan((48, 60)).network.depth == 3
+    assert plan((20, 20)).network.depth == 2
+    assert plan((2048, 2048), structures=200.0).network.depth == 5
+    assert plan((48, 60), structures=200.0, depth=3).network.depth == 3
+
+
 def test_two_views_are_compared_where_little_is_annotated():
     assert plan(pixels=LITTLE).consistency == 1
     assert plan(pixels=LITTLE + 1).consistency == 0
     assert plan(pixels=LITTLE + 1, consistency=0.5).consistency == 0.5
     assert plan(pixels=LITTLE, consistency=0.0).consistency == 0
     assert plan(pixels=LITTLE, recipe="classic", consistency=1.0).consistency == 0
+    assert plan(pixels=LITTLE, batch_size=2).consistency == 0
+    assert plan(pixels=LITTLE, batch_size=1, consistency=1.0).consistency == 0

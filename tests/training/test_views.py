@@ -6,7 +6,7 @@ import torch
 from napari_unet.nets import UNet
 from napari_unet.nets.outputs import probabilities
 from napari_unet.settings import AugmentationSettings
-from napari_unet.training.views import Turn, disagreement, random_turn
+from napari_unet.training.views import Turn, TwoViews, disagreement, random_turn
 
 ALL = AugmentationSettings()
 
@@ -42,21 +42,26 @@ def test_disagreement_is_the_mean_of_both_divergences(outputs):
     torch.manual_seed(0)
     turn = Turn(1, (-1,))
     first, second = torch.randn(2, 2, 3, 6, 6, dtype=torch.float64)
-    found = disagreement(torch.cat([first, turn.apply(second)]).float(), turn, outputs)
+    counted = torch.rand(2, 6, 6) < 0.7
+    views = TwoViews(turn, counted)
+    found = disagreement(torch.cat([first, turn.apply(second)]).float(), views, outputs)
     p, q = probabilities(first, outputs), probabilities(second, outputs)
     if outputs == "classes":
         both = (p * (p / q).log()).sum(1) + (q * (q / p).log()).sum(1)
     else:
         both = sum((a * (a / b).log() + b * (b / a).log()).sum(1) for a, b in ((p, q), (1 - p, 1 - q)))
-    assert found.item() == pytest.approx(both.mean().item() / 2, rel=1e-5)
+    assert found.item() == pytest.approx(both[counted].mean().item() / 2, rel=1e-5)
 
 
 def test_a_network_that_does_not_mind_turns_agrees_with_itself():
     torch.manual_seed(0)
     pointwise = torch.nn.Conv2d(1, 2, 1)
-    views = torch.rand(3, 1, 8, 8)
+    patches = torch.rand(2, 1, 8, 8)
     turn = Turn(3, (-2,))
-    batch = torch.cat([views, turn.apply(views[:2])])  # one patch has no second view
-    assert disagreement(pointwise(batch), turn, "classes").item() == pytest.approx(0, abs=1e-7)
+    batch = torch.cat([patches[:2], turn.apply(patches[:2])])
+    views = TwoViews(turn, torch.ones(2, 8, 8, dtype=torch.bool))
+    assert disagreement(pointwise(batch), views, "classes").item() == pytest.approx(0, abs=1e-7)
     network = UNet(1, 2, width=2, depth=1)
-    assert disagreement(network(batch), turn, "classes") > 1e-5
+    assert disagreement(network(batch), views, "classes") > 1e-5
+    nothing = TwoViews(turn, torch.zeros(2, 8, 8, dtype=torch.bool))
+    assert disagreement(network(batch), nothing, "classes") == 0

@@ -13,7 +13,7 @@ from napari_unet.settings.base import ADVANCED, ComputeSettings, LossName, Norm,
 class AugmentationSettings(Settings):
     """How training patches are varied. Zero or off leaves that variation out."""
 
-    flips: bool = Field(True, title="Flips", description="Mirror patches along Y and X at random.")
+    flips: bool = Field(True, title="Flips", description="Mirror patches along every axis at random.")
     turns: bool = Field(True, title="90° turns", description="Turn patches by multiples of 90° at random.")
     rotation: float = Field(15.0, ge=0, le=180, title="Rotation", description="Largest rotation, in degrees.")
     scale: float = Field(
@@ -165,7 +165,7 @@ class TrainSettings(ComputeSettings):
         le=100,
         title="Consistency",
         description="How much the answers to two views of a patch, one turned and both varied, have to agree. "
-        "0: every patch of a step is another one. auto: 1 where little is annotated, otherwise 0.",
+        "0: there are no second views. auto: 1 where little is annotated, otherwise 0.",
         json_schema_extra=ADVANCED,
     )
     object_targets: ObjectTargets = Field(

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_unet.labels import IGNORE
 from napari_unet.settings import AugmentationSettings
+from napari_unet.training.patches import UNSEEN
 from napari_unet.training.views import Turn, random_turn
 
 ELASTIC_SPACING = 32
@@ -58,7 +58,7 @@ class Augmentation:
         images : Tensor of float, (N, C, *source)
             Normalised patches with the surroundings of :meth:`source_size`.
         labels : Tensor of int, (N, *source)
-            Class indices; -1 is ignored.
+            Class indices; negative ones are ignored.
         size : tuple of int
             Spatial size to return, cut from the centre.
         again : int
@@ -68,13 +68,13 @@ class Augmentation:
         -------
         images : Tensor of float, (N + again, C, *size)
         labels : Tensor of int64, (N + again, *size)
-            -1 also where a patch reaches beyond its source.
+            :data:`~napari_unet.training.patches.UNSEEN` also where a patch reaches beyond its source.
         """
         grid = self._grid(len(images), images.shape[2:], size)
         moved = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-        shifted = (labels - IGNORE).unsqueeze(1).to(images.dtype)  # outside becomes 0, which is IGNORE
+        shifted = (labels - UNSEEN).unsqueeze(1).to(images.dtype)  # outside becomes 0, which is UNSEEN
         shifted = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-        classes = shifted[:, 0].round().long() + IGNORE
+        classes = shifted[:, 0].round().long() + UNSEEN
         if again:
             moved, classes = (torch.cat([batch, batch[:again]]) for batch in (moved, classes))
         return self._intensities(moved), classes

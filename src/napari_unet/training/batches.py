@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_unet.labels import IGNORE
 from napari_unet.nets import UNet
 from napari_unet.training.augmentation import Augmentation, centre_crop
+from napari_unet.training.patches import UNSEEN
 from napari_unet.training.sampling import PatchSampler
-from napari_unet.training.views import Turn
+from napari_unet.training.views import TwoViews
 
 _Arrays = tuple[NDArray[np.float32], NDArray[np.signedinteger]]
 
@@ -28,14 +30,13 @@ class Batch(NamedTuple):
         Varied.
     targets : Tensor of int64, (N, *output)
         Of the run's loss.
-    turn : Turn or None
-        By which the last ``N // 2`` are turned, second views of the first ``N // 2``; ``None`` where every patch is
-        one of its own.
+    views : TwoViews or None
+        Which patches are second views of others; ``None`` where none is.
     """
 
     images: Tensor
     targets: Tensor
-    turn: Turn | None = None
+    views: TwoViews | None = None
 
 
 class Batches:
@@ -96,13 +97,15 @@ class Batches:
         again = self._n_second
         images, targets = (torch.from_numpy(a[: self.batch_size - again]).to(self._device) for a in arrays)
         images, targets = self._augmentation(images, targets, self._size, again)
-        turn = self._augmentation.random_turn(len(self._size)) if again else None
-        if turn is not None:
+        targets = centre_crop(targets, self._output)
+        views = None
+        if again:
+            views = TwoViews(self._augmentation.random_turn(len(self._size)), targets[:again] != UNSEEN)
             images, targets = (
-                torch.cat([batch[:-again], turn.apply(batch[-again:])]) for batch in (images, targets)
+                torch.cat([batch[:-again], views.turn.apply(batch[-again:])]) for batch in (images, targets)
             )
         images = images.contiguous(memory_format=self._format)
-        return Batch(images, centre_crop(targets, self._output), turn)
+        return Batch(images, targets.clamp(min=IGNORE), views)
 
     def plain(self, n: int) -> list[Tensor]:
         """``n`` batches of images as they are, for the statistics of batch norm."""

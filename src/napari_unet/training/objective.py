@@ -29,7 +29,7 @@ def applicable(settings: TrainSettings, annotation: Annotation) -> tuple[TrainSe
         text = f"The classic recipe has a loss of its own, so {_titles(chosen)} has no effect."
         return settings.model_copy(update=defaults), (Notice(text, "warning"),)
     left_out, notices = [], []
-    weights = [name for name in chosen if name != "loss"]
+    weights = [name for name in chosen if name in _WEIGHTS]
     if settings.loss == "dice" and weights:
         left_out += weights
         notices.append(
@@ -106,7 +106,8 @@ def _for_outputs(loss: CombinedLoss, plan: Plan, border: float) -> nn.Module:
     return BorderWeightedLoss(loss, border) if border else loss
 
 
-_OPTIONS = ("loss", "class_weights", "border_weight")
+_WEIGHTS = ("class_weights", "border_weight")
+_OPTIONS = ("loss", *_WEIGHTS, "consistency")
 
 
 def _titles(names: list[str]) -> str:

@@ -18,7 +18,7 @@ from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.classic import setup_training
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
-from napari_unet.training.views import Turn, disagreement
+from napari_unet.training.views import TwoViews, disagreement
 
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
@@ -115,7 +115,18 @@ class Optimisation:
         self._losses.clear()
         self._forget_gradients()
 
-    def step(self, images: Tensor, classes: Tensor, turn: Turn | None = None) -> float | None:
+    def losses(self, images: Tensor, classes: Tensor, views: TwoViews | None = None) -> tuple[Tensor, Tensor]:
+        """Loss of a :class:`~napari_unet.training.batches.Batch`, and what a step makes small.
+
+        The latter has what two views of a patch disagree by beside the loss.
+        """
+        logits = self.forward(self.network, images)
+        loss: Tensor = self.criterion(logits, classes)
+        if views is None:
+            return loss, loss
+        return loss, loss + self._consistency * disagreement(logits, views, self.network.settings.outputs)
+
+    def step(self, images: Tensor, classes: Tensor, views: TwoViews | None = None) -> float | None:
         """Take in one batch; the last of :attr:`parts` makes the step.
 
         Without norm layers that see the whole batch, and with a loss that is a mean over equally labelled patches, a
@@ -123,7 +134,7 @@ class Optimisation:
 
         Parameters
         ----------
-        images, classes, turn
+        images, classes, views
             A :class:`~napari_unet.training.batches.Batch`.
 
         Returns
@@ -134,11 +145,7 @@ class Optimisation:
         """
         if not self._losses:
             self._forget_gradients()
-        logits = self.forward(self.network, images)
-        loss = self.criterion(logits, classes)
-        total = loss
-        if turn is not None:
-            total = loss + self._consistency * disagreement(logits, turn, self.network.settings.outputs)
+        loss, total = self.losses(images, classes, views)
         self._scaler.scale(total / self.parts).backward()
         self._losses.append(loss.detach())
         value = float(torch.stack(self._losses).mean())

@@ -16,6 +16,9 @@ from napari_unet.images import AnnotatedImage, IntensityStatistics
 from napari_unet.labels import IGNORE, Annotation
 from napari_unet.training.coverage import Plane, read_classes, read_objects
 
+UNSEEN = -2
+"""Class of pixels that nothing is learnt from, in whatever way: held out, beside those, or outside of the image."""
+
 CACHE_BYTES = 512 << 20
 _BLOCK = {2: 512, 3: 96}
 _MANY_NUMBERS = 1 << 14

@@ -13,7 +13,7 @@ from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage
 from napari_unet.labels import IGNORE, Annotation
 from napari_unet.training.coverage import Plane, blocks, clear, read_classes
-from napari_unet.training.patches import Patch, ReadsPatches
+from napari_unet.training.patches import UNSEEN, Patch, ReadsPatches
 
 _ANCHORS = 1 << 19
 """Annotated pixels remembered over all planes and classes as places to put patches."""
@@ -106,13 +106,14 @@ class PatchSampler:
         )
         patch = self._reader.read(plane, region)
         leading = (None,) * len(plane.position)
-        clear(patch.classes[leading], plane.box(region), self._excluded[plane.image], IGNORE)
+        clear(patch.classes[leading], plane.box(region), self._excluded[plane.image], UNSEEN)
+        clear(patch.classes, region, _outside(region, plane.shape), UNSEEN)
         return patch
 
     def batch(
         self, n: int, size: tuple[int, ...], source: tuple[int, ...]
     ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
-        """Draw ``n`` patches: images (N, C, *source) and class indices (N, *source)."""
+        """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source)."""
         drawn = [self.draw(size, source) for _ in range(n)]
         return np.stack([p.image for p in drawn]), np.stack([p.classes for p in drawn])
 
@@ -152,3 +153,13 @@ class PatchSampler:
                 order = np.argsort(keys)[:limit]
                 kept[index] = keys[order], places[order]
         return [_Anchors(plane, places, count) for (_, places), count in zip(kept, counts, strict=True)]
+
+
+def _outside(region: Box, shape: tuple[int, ...]) -> list[Box]:
+    """Where a region reaches beyond an image, which shows there what it mirrors."""
+    beyond = []
+    for axis, ((low, high), full) in enumerate(zip(region, shape, strict=True)):
+        for part in ((low, min(high, 0)), (max(low, full), high)):
+            if part[0] < part[1]:
+                beyond.append((*region[:axis], part, *region[axis + 1 :]))
+    return beyond

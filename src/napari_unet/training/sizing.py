@@ -24,6 +24,11 @@ from napari_unet.training.speed_trial import steps_per_second
 PATCH = {"cpu": 128, "gpu": 256}
 """Side of a patch, in pixels. See docs/decisions/0002-default-recipe.md for the numbers behind these."""
 
+DEPTH = 4
+
+LARGE = 128
+"""Diameter in pixels of structures of which a network of that depth sees no more than one at once (185 pixels)."""
+
 LARGEST_PATCH = 512
 """However large the structures are."""
 
@@ -44,6 +49,9 @@ FEW_PIXELS = 20_000
 
 LITTLE = 3_000_000
 """Annotated pixels up to which two views of a patch teach more than two patches."""
+
+FEWEST_FOR_VIEWS = 4
+"""Patches in a batch from which on half of them may be second views."""
 
 MEMORY_SHARE = 0.7
 """Of the free memory, what a training may take."""
@@ -185,7 +193,7 @@ def choose_plan(
             n_channels=n_channels,
             n_classes=n_classes,
             width=settings.width or WIDTH[kind],
-            depth=settings.depth or 4,
+            depth=settings.depth or _depth(material),
             padding=settings.padding,
             norm=settings.norm if settings.padding == "same" else None,
             outputs=outputs,
@@ -213,9 +221,11 @@ def choose_plan(
     rate = settings.learning_rate or rate
     consistency = settings.consistency
     if consistency is None:
-        consistency = 1.0 if material.annotated_pixels <= LITTLE else 0.0
+        consistency = 1.0 if material.annotated_pixels <= LITTLE and batch >= FEWEST_FOR_VIEWS else 0.0
     if settings.recipe == "classic":
         rate, consistency = CLASSIC_RATE, 0.0
+    if batch == 1:
+        consistency = 0.0
     return Plan(network, patch, batch, -(-wanted // batch), rate, consistency)
 
 
@@ -231,13 +241,27 @@ def _width(minutes: float, material: Material, speed: Callable[[int], float]) ->
     return width
 
 
+def _depth(material: Material) -> int:
+    """One level more for large structures; fewer where at the deepest one less than 4 pixels would be left."""
+    if (material.structure_size or 0) > LARGE:
+        return DEPTH + 1
+    side, depth = _typical_side(material), DEPTH
+    while depth > 1 and side < 4 * 2**depth:
+        depth -= 1
+    return depth
+
+
+def _typical_side(material: Material) -> int:
+    return int(np.median([max(shape) for shape in material.shapes]))
+
+
 def _patch_size(material: Material, network: UNet, usual: int) -> int:
     """Larger for large structures, less where most images are smaller; for an unpadded network that of its output."""
     largest = usual
     while largest < min(2 * (material.structure_size or 0), LARGEST_PATCH):
         largest *= 2
-    typical = int(np.median([max(shape) for shape in material.shapes]))
-    return network.input_size(min(largest, max(64, -(-typical // network.stride) * network.stride)))
+    typical = -(-_typical_side(material) // network.stride) * network.stride
+    return network.input_size(min(largest, max(SMALLEST_PATCH, typical)))
 
 
 @dataclass(frozen=True)

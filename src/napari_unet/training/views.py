@@ -53,7 +53,23 @@ def random_turn(settings: AugmentationSettings, ndim: int, random: torch.Generat
     return Turn(quarters, tuple(-1 - axis for axis, is_mirrored in enumerate(mirrored) if is_mirrored))
 
 
-def disagreement(logits: Tensor, turn: Turn, outputs: Outputs) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class TwoViews:
+    """That the last ``N // 2`` patches of a batch are second views of the first ``N // 2``.
+
+    Attributes
+    ----------
+    turn : Turn
+        What they are turned by.
+    counted : Tensor of bool, (N // 2, *output)
+        Pixels of the first views in which the answers are to agree: none that is held out or outside of the image.
+    """
+
+    turn: Turn
+    counted: Tensor
+
+
+def disagreement(logits: Tensor, views: TwoViews, outputs: Outputs) -> Tensor:
     """How much the answers to the second views differ from those to the first.
 
     The mean of the two Kullback-Leibler divergences, ``sum((p - q) * (a - b)) / 2`` for probabilities ``p``, ``q`` of
@@ -63,17 +79,18 @@ def disagreement(logits: Tensor, turn: Turn, outputs: Outputs) -> Tensor:
     ----------
     logits : Tensor, (N, K, *spatial)
         Of first views, then of the second views of the first ``N // 2`` of them.
-    turn : Turn
-        What the second views were turned by.
+    views : TwoViews
+        What the second views were turned by, and which pixels count.
     outputs : {"classes", "borders", "distances"}
         What the logits mean.
 
     Returns
     -------
     Tensor
-        A scalar, the mean over the pixels.
+        A scalar, the mean over the pixels that count; 0 where there are none.
     """
     n = len(logits) // 2
-    first, second = logits[:n].float(), turn.undo(logits[-n:]).float()
+    first, second = logits[:n].float(), views.turn.undo(logits[-n:]).float()
     gap = probabilities(first, outputs) - probabilities(second, outputs)
-    return (gap * (first - second)).sum(1).mean() / 2
+    each = (gap * (first - second)).sum(1) / 2
+    return (each * views.counted).sum() / views.counted.sum().clamp(min=1)
