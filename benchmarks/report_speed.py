@@ -122,6 +122,9 @@ def _goals(
     for found in trainer["trainer"] if trainer is not None else []:
         title = f"trainer of width {found['width']}, of the steps per second of a bare loop"
         goal(title, found["share"], 0.92, percent=True)
+        if "batch_share" in found:
+            title = f"augmentation and loading, of a step of the bare loop of width {found['width']}"
+            goal(title, found["batch_share"], 0.08, least=False, percent=True)
     return goals
 
 

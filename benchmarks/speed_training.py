@@ -21,7 +21,7 @@ from napari_unet.requests import TrainingRequest
 from napari_unet.samples import sample
 from napari_unet.settings import TrainSettings
 from napari_unet.training.assembly import Parts, assemble
-from napari_unet.training.batches import Batch
+from napari_unet.training.batches import Batch, Batches
 from napari_unet.training.fit import fit
 from napari_unet.training.muon import take_gradients
 from napari_unet.training.preparation import prepare
@@ -117,6 +117,7 @@ def trainer_share(seconds: float, threads: int, **options: Any) -> dict[str, Any
         parts = parts_of(wanted)
         with parts.batches as batches:
             ready = [batches.next() for _ in range(READY)]
+            batch_seconds = drawing(batches)
         before = bare(parts, ready, BARE_SECONDS)
         plan: dict[str, Any] = {}
         rate = float("nan")
@@ -136,7 +137,17 @@ def trainer_share(seconds: float, threads: int, **options: Any) -> dict[str, Any
         "bare_before": before,
         "bare_after": after,
         "share": rate / ((before + after) / 2),
+        "batch_share": batch_seconds * (before + after) / 2,
     }
+
+
+def drawing(batches: Batches, n: int = 50) -> float:
+    """Seconds that a batch takes to read and vary, with nothing else to do meanwhile."""
+    batches.next()
+    start = perf_counter()
+    for _ in range(n):
+        batches.next()
+    return (perf_counter() - start) / n
 
 
 def bare(parts: Parts, ready: list[Batch], seconds: float) -> float:

@@ -61,10 +61,15 @@ def test_newer_lines_count_and_limited_ones_only_for_their_aim() -> None:
 
 def test_training_may_be_in_another_line() -> None:
     trained = {key: value for key, value in line().items() if key != "prediction"}
-    trained |= {"step": {"ours_to_plain_fp32": 0.3}, "trainer": [{"width": 64, "share": 0.95}]}
+    trained |= {
+        "step": {"ours_to_plain_fp32": 0.3},
+        "trainer": [{"width": 64, "share": 0.95, "batch_share": 0.02}],
+    }
     found = aims([line(), trained])
     assert found["training step, of a plain fp32 step"] == ["0.30", "at most 0.28", "missed"]
     assert found["trainer of width 64, of the steps per second of a bare loop"][2] == "reached"
+    share = found["augmentation and loading, of a step of the bare loop of width 64"]
+    assert share == ["2%", "at most 8%", "reached"]
 
 
 def test_the_plot_is_the_same_for_the_same_lines(tmp_path: Path) -> None:

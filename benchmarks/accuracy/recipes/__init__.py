@@ -47,8 +47,9 @@ _OURS = tuple(
         "models",
         "nets",
         "objects",
-        "training",
+        "scores",
         "settings",
+        "training",
     )
 )
 
