@@ -106,6 +106,58 @@ def test_the_slice_in_view_comes_first_then_all_are_linked(
     np.testing.assert_array_equal(layer.data[0], layer.data[2])
 
 
+def test_of_a_stack_only_what_was_segmented_is_found_again(bench: Any) -> None:
+    maps = np.zeros((2, 5, 40, 90), np.uint8)
+    maps[:, 2] = dumbbell()
+    kept = KeptMaps(maps, "Z", "ZT", START, ((2, 3),))
+    layer = Labels(np.zeros((5, 40, 90), np.int32), name="found")
+    layer.data[2] = kept.find((2,), START)
+    layer.data[4, 5, 5] = 9  # painted where nothing was segmented
+    keep_maps(layer, kept)
+    desk = bench(layer)
+    desk.viewer.dims.set_point(0, 2)
+    desk.box.splitting.setValue(0.95)
+    desk.wait()
+    assert [int(plane.max()) for plane in layer.data] == [0, 0, 2, 0, 9]
+    desk.viewer.dims.set_point(0, 4)
+    desk.box.splitting.setValue(0.5)
+    desk.wait()
+    assert "Nothing was segmented" in desk.box.note.text()
+    assert layer.data[4, 5, 5] == 9
+
+
+@pytest.mark.parametrize("stack", [False, True])
+def test_what_is_painted_while_objects_are_found_is_kept(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, stack: bool
+) -> None:
+    maps = np.stack([dumbbell()] * 3, axis=1) if stack else dumbbell()
+    layer, _ = lying(maps, "Z" if stack else "")
+    desk = bench(layer)
+    find = KeptMaps.find
+    calls: list[tuple[int, ...]] = []
+
+    def painting(self: KeptMaps, position: tuple[int, ...], settings: ObjectSettings) -> Any:
+        calls.append(position)
+        if len(calls) == (3 if stack else 1):
+            layer.data[..., 0, 0] = 7
+        return find(self, position, settings)
+
+    monkeypatch.setattr(KeptMaps, "find", painting)
+    desk.box.splitting.setValue(0.95)
+    desk.wait()
+    assert (layer.data[..., 0, 0] == 7).all()
+    assert desk.box.note.text() == CORRECTED
+
+
+def test_a_plane_too_large_for_one_piece_is_decoded_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, kept = lying(dumbbell())
+    whole = kept.find((), START)
+    for module in ("napari_unet.viewer.objects.kept_maps", "napari_unet.inference.objects"):
+        monkeypatch.setattr(f"{module}.LARGEST_AT_ONCE", 100)
+    monkeypatch.setattr("napari_unet.inference.objects._CORE", {2: 32})
+    np.testing.assert_array_equal(kept.find((), START), whole)
+
+
 def test_what_was_corrected_by_hand_is_never_overwritten(bench: Any) -> None:
     layer, _ = lying(dumbbell())
     desk = bench(layer)

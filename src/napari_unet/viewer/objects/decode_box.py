@@ -167,14 +167,19 @@ class DecodeBox(QWidget):
         if layer is None or kept is None or settings is None:
             return
         if not kept.is_untouched(layer.data):
-            self._wanted = None
-            self._say(CORRECTED)
-            self.again.show()
+            self._leave_corrected()
             return
         position = self._position()
+        if position not in kept.positions:
+            self._wanted = None
+            self._say("Nothing was segmented in this slice.")
+            return
 
         def seen(objects: Any) -> None:
             if self._failed(objects):
+                return
+            if not kept.is_untouched(layer.data, position):  # painted on meanwhile
+                self._leave_corrected()
                 return
             self._write(layer, kept, position, objects)
             if self._wanted != settings:  # moved on meanwhile
@@ -190,12 +195,21 @@ class DecodeBox(QWidget):
             if self._wanted != settings:
                 self._find()
                 return
+            if not kept.is_untouched(layer.data):  # painted on meanwhile
+                self._leave_corrected()
+                return
             for at in kept.positions:
                 self._write(layer, kept, at, objects[at], draw=False)
             layer.refresh()
             self._end(kept, settings)
 
         self._run.start(_finding(kept, position, settings), seen)
+
+    def _leave_corrected(self) -> None:
+        """Keep what was painted, and offer a layer of its own."""
+        self._wanted = None
+        self._say(CORRECTED)
+        self.again.show()
 
     def _write(
         self, layer: Labels, kept: KeptMaps, position: Position, objects: Any, draw: bool = True

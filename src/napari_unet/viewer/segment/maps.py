@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_unet.events import PredictedObjects
+from napari_unet.events import Box, PredictedObjects
 from napari_unet.models.record import ModelRecord
 from napari_unet.settings import PredictSettings
 from napari_unet.viewer.objects.kept_maps import LARGEST, KeptMaps, keep_maps
@@ -19,6 +19,7 @@ class GrowingMaps:
 
     def __init__(self) -> None:
         self._maps: dict[int, NDArray[np.uint8]] = {}
+        self._boxes: dict[int, Box] = {}  # around what has come
 
     def add(self, layer: Any, event: PredictedObjects) -> None:
         """Take the maps of a plane of ``layer``; maps too large to be kept are left out."""
@@ -26,14 +27,20 @@ class GrowingMaps:
             return
         if event.image not in self._maps:
             self._maps[event.image] = np.zeros((2, *layer.data.shape), np.uint8)
+            self._boxes[event.image] = event.region
+        self._boxes[event.image] = tuple(
+            (min(a, low), max(b, high))
+            for (a, b), (low, high) in zip(self._boxes[event.image], event.region, strict=True)
+        )
         region = tuple(slice(start, stop) for start, stop in event.region)
         self._maps[event.image][(slice(None), *region)] = event.maps
 
     def keep(self, image: int, layer: Any, axes: str, record: ModelRecord, settings: PredictSettings) -> None:
         """Keep an image's maps with its finished layer, whose axes these are."""
-        maps = self._maps.pop(image, None)
+        maps, box = self._maps.pop(image, None), self._boxes.pop(image, ())
         if maps is None or not isinstance(layer, Labels):
             return
         linked = "Z" * settings.link_slices + "T" * settings.link_frames
         leading = axes[: len(axes) - record.network.ndim]
-        keep_maps(layer, KeptMaps(maps, leading, linked, settings.objects.over(record.objects)))
+        objects = settings.objects.over(record.objects)
+        keep_maps(layer, KeptMaps(maps, leading, linked, objects, box[: len(leading)] or None))
