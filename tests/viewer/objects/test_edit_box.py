@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_unet.labels import default_annotation
 from napari_unet.viewer.objects.highlight import is_highlight
 from objects_support import cells, ids, pick, press
+from segment_support import model_record, network, write_model
 
 WAIT = 10_000
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -150,4 +152,26 @@ def test_corrected_objects_are_chosen_for_training(open_dock, qtbot, worker):
     assert it.box.note.text() == "cells is chosen in Train U-Net, as the objects of raw."
     press(qtbot, it.box.training_button)
     assert len(train.page.source.pairs) == 1
+    qtbot.waitUntil(lambda: not train.surveyor.is_busy, timeout=WAIT)
+
+
+def test_training_on_corrections_starts_from_the_model_that_found_them(open_dock, qtbot, worker, tmp_path):
+    record = model_record(annotation=default_annotation("objects", [1]), network=network(outputs="borders"))
+    model = write_model(tmp_path / "nuclei.safetensors", record)
+    it = open_dock(cells())
+    it.viewer.add_image(np.random.default_rng(0).random((60, 80)), name="raw")
+    it.viewer.layers.selection.active = it.layer
+    it.layer.metadata["napari_unet"] = {"model": str(model)}
+    press(qtbot, it.box.training_button)
+    _, train = it.viewer.window.add_plugin_dock_widget("napari-unet-live", "Train U-Net")
+    assert train.page.start.path == model
+    assert it.box.note.text().endswith("Training starts from nuclei.")
+    other = write_model(tmp_path / "other.safetensors", record)
+    train.page.start.open(other)
+    press(qtbot, it.box.training_button)
+    assert train.page.start.path == other  # what was chosen stays
+    train.page.start.open(None)
+    model.unlink()
+    press(qtbot, it.box.training_button)
+    assert train.page.start.path is None
     qtbot.waitUntil(lambda: not train.surveyor.is_busy, timeout=WAIT)

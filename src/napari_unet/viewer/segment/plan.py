@@ -149,6 +149,8 @@ def _summary(images: Sequence[Image], regions: Sequence[Box | None], record: Mod
             f"{image.name} ({_count(slices, what)} of {size})" if leading else f"{image.name} ({size})"
         )
     shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+    if record.annotation.kind == "objects":
+        return f"Will find the objects of {shown}."
     return f"Will segment {shown} into {_count(len(record.annotation.classes), 'class', 'classes')}."
 
 
