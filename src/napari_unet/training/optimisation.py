@@ -146,7 +146,7 @@ class Optimisation:
         if not self._losses:
             self._forget_gradients()
         loss, total = self.losses(images, classes, views)
-        self._scaler.scale(total / self.parts).backward()
+        torch.autograd.backward(self._scaler.scale(total / self.parts))
         self._losses.append(loss.detach())
         value = float(torch.stack(self._losses).mean())
         if len(self._losses) < self.parts:
