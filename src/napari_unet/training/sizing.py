@@ -25,6 +25,7 @@ PATCH = {"cpu": 128, "gpu": 256}
 """Side of a patch, in pixels. See docs/decisions/0002-default-recipe.md for the numbers behind these."""
 
 DEPTH = 4
+"""How often a usual image is halved."""
 
 LARGE = 128
 """Diameter in pixels of structures of which a network of that depth sees no more than one at once (185 pixels)."""
@@ -86,7 +87,7 @@ class Plan:
     learning_rate : float
         Largest step size.
     consistency : float
-        Weight of what two views of a patch disagree by; 0 where every patch is seen once.
+        Weight of what two views of a patch disagree by; 0 without second views.
     object_radius : float
         Of a typical object, in pixels: the unit in which depth inside of objects is learnt.
     """
