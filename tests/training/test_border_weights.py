@@ -105,28 +105,25 @@ def test_packed_classes_and_weights_come_back_after_augmentation():
     assert len(levels.unique()) > 200
 
 
-def setting(labels, kind="masks", values=(0, 1), ndim=2, axes="YX", excluded=(), **options):
+def setting(labels, values=(0, 1), ndim=2, axes="YX", excluded=(), **options):
     pairs = [AnnotatedImage(Image("image", (np.random.default_rng(0).random(labels.shape),), axes), labels)]
-    annotation = default_annotation(kind, values)
+    annotation = default_annotation("masks", values)
     plain = PatchReader(pairs, [Normalisation().statistics(pairs[0].image)], annotation, ndim)
     planes = annotated_planes(pairs, annotation, ndim)
     return BorderWeightReader(plain, pairs, annotation, [excluded], **options), plain, planes
 
 
-@pytest.mark.parametrize("kind", ["masks", "objects"])
-def test_a_patch_has_the_weights_of_its_plane(kind):
+def test_a_patch_has_the_weights_of_its_plane():
     """A ring cut by the patch's edge is still one object."""
     labels = np.zeros((60, 70), np.uint8)
     labels[5:50, 5:50] = 3
     labels[10:45, 10:45] = 0
     labels[13:40, 15:42] = 4
-    reader, plain, planes = setting(labels, kind, (0, 3, 4))
+    reader, plain, planes = setting(labels, (0, 3, 4))
     region = ((2, 24), (-5, 30))
     patch = reader.read(planes[0], region)
-    n = 2 if kind == "objects" else 3
-    classes, weights = unpack(torch.from_numpy(patch.classes), n)
-    bare = plain.read(planes[0], region).classes
-    np.testing.assert_array_equal(classes, np.minimum(bare, 1) if kind == "objects" else bare)
+    classes, weights = unpack(torch.from_numpy(patch.classes), 3)
+    np.testing.assert_array_equal(classes, plain.read(planes[0], region).classes)
     np.testing.assert_array_equal(patch.image, plain.read(planes[0], region).image)
     assert not weights[:, :5].any()  # beyond the image
     expected = border_weights(labels, 1.0)[2:24, :30]
@@ -166,11 +163,12 @@ def test_a_stack_gives_each_plane_its_own_weights():
 
 
 def test_volumes():
-    labels = dots((20, 30, 30), 12).astype(np.int32)
-    reader, _, planes = setting(labels, "objects", (0, 1), ndim=3, axes="ZYX")
+    labels = (dots((20, 30, 30), 12) > 0).astype(np.uint8)
+    reader, _, planes = setting(labels, ndim=3, axes="ZYX")
     patch = reader.read(planes[0], ((0, 20), (4, 24), (4, 24)))
     _, weights = unpack(torch.from_numpy(patch.classes), 2)
-    np.testing.assert_allclose(weights, border_weights(labels, 1.0)[:, 4:24, 4:24], atol=0.51 / LEVELS)
+    expected = border_weights(components(labels, 0), 1.0)[:, 4:24, 4:24]
+    np.testing.assert_allclose(weights, expected, atol=0.51 / LEVELS)
 
 
 @pytest.mark.parametrize("class_weights", [None, (1.0, 4.0)])

@@ -137,6 +137,20 @@ def test_what_is_unknown_costs_nothing() -> None:
     assert answer.grad[:, :, :, 6:].all()
 
 
+def test_depths_are_learnt_in_units_of_the_spacing() -> None:
+    """A stack of slices three pixels apart costs nothing with the depths of the finer one it is taken from."""
+    spacing = (3.0, 1.0, 1.0)
+    truth = torch.zeros(1, 6, 12, 14, dtype=torch.int64)
+    truth[:, 1:5, 2:11, 3:12] = 1
+    deep, close = depth(truth, spacing=spacing), closeness(truth, spacing=spacing)
+    right = torch.stack(
+        [torch.where(truth > 0, 20.0, -20.0), torch.logit(deep / (deep + 4), 1e-6), torch.logit(close, 1e-6)],
+        dim=1,
+    )
+    assert float(DistanceLoss(CombinedLoss(pooled=True), 4.0, spacing)(right, truth)) < 1e-3
+    assert float(DistanceLoss(CombinedLoss(pooled=True), 4.0)(right, truth)) > 1e-2
+
+
 def test_border_loss_is_that_of_three_classes() -> None:
     plain = CombinedLoss(pooled=True)
     answer = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

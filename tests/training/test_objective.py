@@ -15,10 +15,10 @@ from napari_unet.labels import default_annotation
 from napari_unet.models.files import load_model
 from napari_unet.requests import TrainingRequest
 from napari_unet.settings import LossName, TrainSettings
-from napari_unet.training.border_weights import BorderWeightedLoss
 from napari_unet.training.fit import fit
 from napari_unet.training.losses import TERMS, CombinedLoss
 from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
+from napari_unet.training.object_weights import SeparatedLoss, pair_weights, separated
 from napari_unet.training.objective import applicable, choose_objective
 from napari_unet.training.optimisation import Optimisation
 from napari_unet.training.patches import UNSEEN, PatchReader
@@ -145,9 +145,9 @@ def test_border_weights_on_real_touching_nuclei(shared_data, tmp_path):
         tmp_path, "objects", imread(image), imread(path), object_targets="weights", patch_size=64, width=8
     )
     (loss, sampler, _), _ = objective(request)
-    assert isinstance(loss, BorderWeightedLoss)
-    packed = sampler.batch(8, (64, 64), (64, 64))[1]
-    assert packed.max() > 2 * 200  # pixels with nearly the full weight
+    assert isinstance(loss, SeparatedLoss)
+    drawn = torch.from_numpy(sampler.batch(8, (64, 64), (64, 64))[1])
+    assert pair_weights(separated(drawn)).max() > 8  # of 10, where nuclei touch
     assert label(imread(path) > 0).max() < len(np.unique(imread(path))) - 1  # some touch: objects, not pieces
     events = list(fit(request, never))
     assert all(np.isfinite(e.loss) for e in events if isinstance(e, TrainingStep))
@@ -160,7 +160,7 @@ def test_border_weights_on_real_touching_nuclei(shared_data, tmp_path):
     [
         ("distances", "distances", DistanceLoss),
         ("borders", "borders", BorderClassLoss),
-        ("weights", "classes", BorderWeightedLoss),
+        ("weights", "classes", SeparatedLoss),
     ],
 )
 def test_objects_are_learnt_as_the_settings_say(tmp_path, targets, outputs, loss):
@@ -172,12 +172,9 @@ def test_objects_are_learnt_as_the_settings_say(tmp_path, targets, outputs, loss
     assert type(found) is loss
     assert notices == ()
     drawn = sampler.batch(8, (32, 32), (40, 40))[1]
-    if targets == "weights":
-        assert drawn.max() > 1  # packed with their weights
-    else:
-        assert drawn.min() >= UNSEEN
-        assert len(np.unique(drawn[drawn > 0])) >= 2
-        assert drawn.max() < 1 << 24
+    assert drawn.min() >= UNSEEN
+    assert len(np.unique(drawn[drawn > 0])) >= 2
+    assert drawn.max() < 1 << 24
     events = list(fit(request, never))
     assert isinstance(events[-1], Finished)
     record = load_model(request.output).record

@@ -23,7 +23,7 @@ from napari_unet.images import AnnotatedImage
 from napari_unet.labels import IGNORE, Annotation
 from napari_unet.training.coverage import Plane, clear, read_classes
 from napari_unet.training.losses import CombinedLoss
-from napari_unet.training.patches import Patch, PatchReader, as_classes
+from napari_unet.training.patches import Patch, PatchReader
 
 W0 = 10.0
 SIGMA = 5.0
@@ -32,7 +32,7 @@ SIGMA = 5.0
 LEVELS = 255
 """Steps in which weights are kept."""
 
-_REACH = 3.6
+REACH = 3.6
 """Sigmas from which on a weight is below half a step."""
 
 _BLOCK = {2: 1024, 3: 128}
@@ -138,8 +138,9 @@ class BorderWeightedLoss(nn.Module):
 class BorderWeightReader:
     """Reads patches whose classes are packed with border weights.
 
-    Objects are the labels' own where the annotation is of objects, otherwise connected pieces of equal class. Of a
-    plane larger than a block they are told apart by what is seen within the block and a broad margin around it.
+    Objects are connected pieces of equal class; what is learnt of numbered objects is in
+    :mod:`~napari_unet.training.object_weights`. Of a plane larger than a block they are told apart by what is seen
+    within the block and a broad margin around it.
     Held-out labels are not used.
 
     Parameters
@@ -187,8 +188,7 @@ class BorderWeightReader:
             to = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True))
             of = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, block, strict=True))
             levels[to] = self._levels(plane, block)[of]
-        classes = as_classes(patch.classes, self._reader.numbered)
-        return Patch(patch.image, pack(classes, levels, len(self._annotation.classes)))
+        return Patch(patch.image, pack(patch.classes, levels, len(self._annotation.classes)))
 
     def _levels(self, plane: Plane, block: Box) -> NDArray[np.uint8]:
         key = plane.image, plane.box(block)
@@ -200,7 +200,7 @@ class BorderWeightReader:
             (max(low - margin, 0), min(high + margin, full))
             for (low, high), full in zip(block, plane.shape, strict=True)
         )
-        weights = border_weights(self._objects(plane, seen), LEVELS, reach=_REACH)
+        weights = border_weights(self._objects(plane, seen), LEVELS, reach=REACH)
         kept = tuple(slice(low - s, high - s) for (low, high), (s, _) in zip(block, seen, strict=True))
         levels = weights[kept].round().astype(np.uint8)
         self._cache[key] = levels
@@ -213,10 +213,6 @@ class BorderWeightReader:
         annotated, box = self._images[plane.image], plane.box(region)
         size = [high - low for low, high in region]
         excluded = self._excluded[plane.image]
-        if self._annotation.kind == "objects":
-            objects = np.array(annotated.labels[tuple(slice(*bounds) for bounds in box)])
-            clear(objects, box, excluded, 0)
-            return objects.reshape(size)
         classes = read_classes(annotated, self._annotation, box)
         clear(classes, box, excluded, IGNORE)
         values = self._annotation.values

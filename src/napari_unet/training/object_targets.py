@@ -184,13 +184,16 @@ class DistanceLoss(nn.Module):
     loss : CombinedLoss
         Of the foreground.
     radius : float
-        Radius of a typical object, in pixels.
+        Radius of a typical object, in pixels, or in units of ``spacing``.
+    spacing : sequence of float, optional
+        Size of a pixel along every axis; 1 if not given.
     """
 
-    def __init__(self, loss: CombinedLoss, radius: float) -> None:
+    def __init__(self, loss: CombinedLoss, radius: float, spacing: Sequence[float] | None = None) -> None:
         super().__init__()
         self.loss = loss
         self.radius = radius
+        self.spacing = spacing
 
     def forward(self, logits: Tensor, objects: Tensor) -> Tensor:
         """Loss of a batch: logits (N, 3, *spatial), object numbers (N, *spatial), 0 outside, -1 unknown."""
@@ -200,8 +203,9 @@ class DistanceLoss(nn.Module):
         answer = logits[:, FOREGROUND : FOREGROUND + 1]
         # Softmax beside a logit of 0 is the sigmoid; so the Dice is that of the background, too.
         loss: Tensor = self.loss(torch.cat([torch.zeros_like(answer), answer], dim=1), foreground)
-        deep = depth(objects, min(LONGEST, DEEPEST * self.radius))
-        for output, target in ((DEPTH, deep / (deep + self.radius)), (CENTRE, closeness(objects))):
+        deep = depth(objects, min(LONGEST, DEEPEST * self.radius), self.spacing)
+        close = closeness(objects, self.spacing)
+        for output, target in ((DEPTH, deep / (deep + self.radius)), (CENTRE, close)):
             cost = F.binary_cross_entropy_with_logits(logits[:, output], target, reduction="none")
             cost = cost + torch.xlogy(target, target) + torch.xlogy(1 - target, 1 - target)
             loss = loss + (cost * known).sum() / known.sum().clamp(min=1)

@@ -12,6 +12,7 @@ from napari_unet.settings import TrainSettings
 from napari_unet.training.border_weights import W0, BorderWeightedLoss, BorderWeightReader
 from napari_unet.training.losses import TERMS, CombinedLoss, balanced_weights
 from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
+from napari_unet.training.object_weights import SeparatedLoss
 from napari_unet.training.patches import ClassReader, PatchReader, ReadsPatches
 from napari_unet.training.preparation import Preparation
 from napari_unet.training.sampling import PatchSampler
@@ -81,29 +82,25 @@ def choose_objective(
     settings, notices = applicable(request.settings, annotation)
     outputs = plan.network.outputs
     border = settings.border_weight
-    if annotation.kind == "objects" and settings.object_targets == "weights" and settings.recipe == "default":
-        border = border or W0
+    by_weights = reader.numbered and settings.object_targets == "weights" and settings.recipe == "default"
     source: ReadsPatches = reader
-    if outputs in N_OUTPUTS:
-        border = 0.0
+    if reader.numbered:
+        if outputs not in N_OUTPUTS and not by_weights:
+            source = ClassReader(reader)
     elif border:
         source = BorderWeightReader(reader, request.images, annotation, excluded)
-    elif reader.numbered:
-        source = ClassReader(reader)
     sampler = PatchSampler(source, request.images, annotation, preparation.planes, excluded, settings.seed)
     weights = (
         balanced_weights(sampler.class_counts) if settings.class_weights and outputs != "borders" else None
     )
     loss = CombinedLoss(**TERMS[settings.loss], pooled=True, class_weights=weights)
-    return _for_outputs(loss, plan, border), sampler, notices
-
-
-def _for_outputs(loss: CombinedLoss, plan: Plan, border: float) -> nn.Module:
-    if plan.network.outputs == "borders":
-        return BorderClassLoss(loss)
-    if plan.network.outputs == "distances":
-        return DistanceLoss(loss, plan.object_radius)
-    return BorderWeightedLoss(loss, border) if border else loss
+    if outputs == "borders":
+        return BorderClassLoss(loss), sampler, notices
+    if outputs == "distances":
+        return DistanceLoss(loss, plan.object_radius), sampler, notices
+    if by_weights:
+        return SeparatedLoss(loss, border or W0), sampler, notices
+    return BorderWeightedLoss(loss, border) if border else loss, sampler, notices
 
 
 _WEIGHTS = ("class_weights", "border_weight")
