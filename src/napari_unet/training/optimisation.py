@@ -156,12 +156,14 @@ class Optimisation:
         for optimizer in self.optimizers:
             self._scaler.unscale_(optimizer)
         weights = [weight for group in self._groups() for weight in group["params"]]
-        norm = nn.utils.clip_grad_norm_(weights, self._clip)
+        norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
         if not (isfinite(value) and isfinite(float(norm))):
             self._failures += 1
             self._scaler.update()  # lowers the scale
             return None
         self._failures = 0
+        if norm > self._clip:
+            nn.utils.clip_grads_with_norm_(weights, self._clip, norm)
         for optimizer in self.optimizers:
             self._scaler.step(optimizer)
         self._scaler.update()
