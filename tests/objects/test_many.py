@@ -50,7 +50,7 @@ def test_each_correction_changes_its_object_only(many):
         assert len(np.unique(changed)) - 1 == n_left
         others = ~np.isin(many, [first, second])
         assert (changed[others] == many[others]).all()
-    with pytest.raises(InputError, match="holes"):  # squares have none
+    with pytest.raises(InputError, match="no hole"):  # squares have none
         fill_holes(many, [first])
 
 
