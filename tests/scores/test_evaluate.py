@@ -223,6 +223,8 @@ def test_objects_labelled_as_one_mask_are_noticed(tmp_path):
     assert "All objects of the labels have the same number" in text
     assert "--components" in text
     assert evaluate_pair(mask, mask, "objects").one_number == ("predictions", "labels")
+    assert evaluate_pair(mask, mask, "objects").to_dict()["one_number"] == ["predictions", "labels"]
+    assert "one_number" not in evaluate_pair(mask, mask, "masks").to_dict()
     assert evaluate_pair(mask, mask, "objects", components=True).one_number == ()
     assert evaluate_pair(one, several, "objects").one_number == ()
     for name, labels in (("a", mask), ("b", one), ("c", 0 * one)):

@@ -70,7 +70,8 @@ class Evaluation:
         """``classes`` by value, ``foreground``, ``mean`` and ``per_image``, undefined as ``None``.
 
         Besides: ``labels_are``, ``missing_predictions`` and ``missing_labels``; where objects were scored,
-        ``objects`` over all and in each of ``per_image``, see :func:`napari_unet.scores.object_report.summary_json`.
+        ``objects`` over all and in each of ``per_image``, see :func:`napari_unet.scores.object_report.summary_json`,
+        and ``one_number``, what looks like masks.
         """
         return {
             "labels_are": self.labels_are,
@@ -83,6 +84,7 @@ class Evaluation:
             },
             "missing_predictions": list(self.missing_predictions),
             "missing_labels": list(self.missing_labels),
+            **({"one_number": list(self.one_number)} if self.objects else {}),
         }
 
     def to_json(self) -> str:
