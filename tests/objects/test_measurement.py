@@ -190,6 +190,19 @@ def test_ids_of_any_size_and_lazy_arrays():
     assert measure(np.array([[True, False]]))["label"].tolist() == [1]
 
 
+@pytest.mark.parametrize("volume", [True, False])
+def test_large_ids_stay_exact_through_many_slices(volume):
+    large = [2**63 + 1, 2**64 - 1]
+    stack = np.zeros((70, 2, 3), np.uint64)
+    stack[1:69, 0, 0], stack[1:69, 1, 1:] = large
+    table = measure(stack, volume=volume)
+    assert table["label"].dtype == np.uint64
+    assert np.unique(table["label"]).tolist() == large
+    assert len(table) == (2 if volume else 136)
+    size = table["voxels" if volume else "pixels"]
+    assert size[table["label"] == large[1]].sum() == 136
+
+
 def test_one_object_that_is_the_image():
     table = measure(np.ones((30, 20), bool), unit="µm")
     assert (table["pixels"][0], table["solidity"][0], table["touches_edge"][0]) == (600, 1, True)

@@ -287,9 +287,13 @@ def _as_labels(opened: Opened, name: str) -> Opened:
         array, axes = np.ascontiguousarray(channels[0]), axes.replace("C", "")
     if np.dtype(array.dtype).kind == "f":
         values = np.asarray(array[...])
-        whole = np.isfinite(values) & (np.round(values) == values) & (np.abs(values) < 2**31)
-        if not whole.all():
+        if not (np.isfinite(values) & (np.round(values) == values)).all():
             raise InputError(f"{name} holds fractions or NaN.", "Labels are whole numbers: 0, 1, 2, …")
+        if (np.abs(values) >= 2**31).any():
+            raise InputError(
+                f"{name} holds {np.abs(values).max():g}, too large for a label that is saved as a float.",
+                "Save the labels as integers.",
+            )
         array = values.astype(np.int32)
     held = array.nbytes if isinstance(array, np.ndarray) and array is not opened.array else opened.held_bytes
     return Opened(array, axes, held)

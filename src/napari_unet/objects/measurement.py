@@ -121,17 +121,18 @@ class _Measured:
     """The objects of one image or volume."""
 
     def __init__(self, ndim: int, n_channels: int) -> None:
-        nothing, _ = sum_block(np.zeros((0, 1), np.int64), np.zeros((n_channels, 0, 1)), (0,) * (ndim - 1))
-        self._sums: list[PixelSums] = [nothing]
+        self._sums: list[PixelSums] = []
         self._ends: list[RowEnds] = []
         self._crossings = Crossings() if ndim == 2 else None
-        self.sums = nothing
+        # of nothing; not put together with what was found, whose ids would become floats beyond 2**63
+        self.sums, _ = sum_block(np.zeros((0, 1), np.int64), np.zeros((n_channels, 0, 1)), (0,) * (ndim - 1))
         self.crossings = np.zeros((0, 4))
         self.convex = np.zeros(0)
 
     def add(self, labels: NDArray[Any], intensities: NDArray[Any] | None, corner: tuple[int, ...]) -> None:
         sums, ends = sum_block(labels, intensities, corner)
-        self._sums.append(sums)
+        if len(sums):
+            self._sums.append(sums)
         if len(self._sums) > 64:  # large volumes have many slices
             self._sums = [PixelSums.concatenate(self._sums).merged()]
         if self._crossings is not None:
@@ -140,9 +141,8 @@ class _Measured:
 
     def finish(self) -> None:
         """Put the blocks together."""
-        self.sums = PixelSums.concatenate(
-            [part for part in self._sums if len(part)] or self._sums[:1]
-        ).merged()
+        if self._sums:
+            self.sums = PixelSums.concatenate(self._sums).merged()
         if self._crossings is not None:
             self.crossings = self._crossings.finish(self.sums.labels)
             self.convex = convex_pixels(self.sums.labels, self._ends)

@@ -32,16 +32,22 @@ def whole_numbers(array: ArrayLike, what: str) -> ArrayLike:
     Raises
     ------
     InputError
-        If a float is no whole number: such an image holds probabilities or intensities.
+        If a float is no whole number: such an image holds probabilities or intensities; or if it is 2**63 or more.
     """
     if np.dtype(array.dtype).kind != "f":
         return array
     values = np.asarray(array[...])
-    wrong = ~(np.isfinite(values) & (values == np.trunc(values)) & (np.abs(values) < 2.0**63))
+    wrong = ~(np.isfinite(values) & (values == np.trunc(values)))
     if wrong.any():
         raise InputError(
             f"The {what} hold values that are no whole numbers, {values[wrong].flat[0]:g} for example.",
             "Labels are whole numbers; probabilities have to be made into labels first.",
+        )
+    large = np.abs(values) >= 2.0**63
+    if large.any():
+        raise InputError(
+            f"The {what} hold {values[large].flat[0]:g}, too large for a label that is saved as a float.",
+            "Save them as integers.",
         )
     return values.astype(np.int64)
 
