@@ -45,7 +45,9 @@ def test_a_stack_is_a_volume_where_numbers_go_on() -> None:
     assert measure([LABELS, LABELS])["voxels"].tolist() == [12, 8]
     other = np.where(LABELS, 6 - LABELS, 0)
     assert measure([LABELS, other])["slice"].tolist() == [0, 0, 1, 1]
-    assert measure([LABELS, other], volume=True)["voxels"].tolist() == [10, 10]
+    told: list[str] = []
+    assert measure([LABELS, other], volume=True, notice=told.append)["voxels"].tolist() == [10, 10]
+    assert len(told) == 1  # of both numbers there are two pieces
     assert measure([LABELS, LABELS], volume=False)["slice"].tolist() == [0, 0, 1, 1]
     assert measure([LABELS, LABELS], scale=(0.5, 0.5), unit="µm")["volume"].tolist() == [3, 2]
 
@@ -65,6 +67,70 @@ def test_files_are_paired_by_name(tmp_path) -> None:
     write_labels(tmp_path / "images/b.tif", LABELS[:4])
     with pytest.raises(ShapeMismatchError, match=r"b\.png: .*needs labels of"):
         list(measure_files(tmp_path / "labels", tmp_path / "images"))
+
+
+def test_images_by_name_are_channels() -> None:
+    colour = np.stack([LABELS * 3, LABELS * 0], -1)
+    table = measure(LABELS, {"DAPI": LABELS * 2, "stain": colour})
+    assert table["mean_DAPI"].tolist() == [2, 10]
+    assert table["max_stain_channel_1"].tolist() == [3, 15]
+    assert table["max_stain_channel_2"].tolist() == [0, 0]
+    assert "mean_a" in measure(LABELS, {"x": LABELS, "y": LABELS}, channel_names=["a", "b"]).columns
+    assert not any("mean" in name for name in measure(LABELS, {}).columns)
+    with pytest.raises(ShapeMismatchError, match="GFP needs labels of"):
+        measure(LABELS, {"DAPI": LABELS, "GFP": LABELS[:3]})
+
+
+def test_several_folders_are_channels(tmp_path) -> None:
+    for folder, factor in (("labels", 1), ("DAPI", 2), ("GFP", 3), ("more/GFP", 4)):
+        for name in ("a", "b"):
+            write_labels(tmp_path / f"{folder}/{name}.tif", LABELS * factor)
+    labels = tmp_path / "labels"
+    found = dict(measure_files(labels, [tmp_path / "DAPI", str(tmp_path / "GFP")]))
+    assert [path.name for path in found] == ["a.tif", "b.tif"]
+    assert [found[labels / "b.tif"][f"mean_{name}"].tolist() for name in ("DAPI", "GFP")] == [
+        [2, 10],
+        [3, 15],
+    ]
+    named = dict(measure_files(labels / "a.tif", {"green": tmp_path / "GFP/a.tif"}))
+    assert named[labels / "a.tif"]["mean_green"].tolist() == [3, 15]
+    with pytest.raises(InputError, match="called the same"):
+        next(measure_files(labels, [tmp_path / "GFP", tmp_path / "more/GFP"]))
+    (tmp_path / "GFP/b.tif").unlink()
+    with pytest.raises(InputError, match=r"No GFP image belongs to b\.tif"):
+        next(measure_files(labels, [tmp_path / "DAPI", tmp_path / "GFP"]))
+
+
+def test_masks_are_noticed_and_their_pieces_measured() -> None:
+    mask = np.where(LABELS > 0, np.uint64(2**40), np.uint64(0))
+    with pytest.warns(UserWarning, match="look like masks"):
+        assert measure(mask)["label"].tolist() == [2**40]
+    pieces = measure(mask, components=True)
+    assert pieces["label"].tolist() == [1, 2]
+    assert pieces["pixels"].tolist() == [6, 4]
+    stack = np.stack([mask > 0, mask > 0])
+    assert measure(stack, components=True)["voxels"].tolist() == [12, 8]
+    assert measure(stack, components=True, volume=False)["pixels"].tolist() == [6, 4, 6, 4]
+    assert measure(stack, components=True, axes="TYX")["frame"].tolist() == [0, 0, 1, 1]
+
+
+def test_objects_are_no_masks() -> None:
+    told: list[str] = []
+    measure(LABELS, notice=told.append)
+    measure(np.stack([LABELS] * 3), axes="TYX", notice=told.append)
+    measure(np.zeros((3, 3), int), notice=told.append)
+    many = np.arange(1, 50).reshape(7, 7).repeat(2, 0)
+    measure(np.concatenate([many, 0 * many, many]), notice=told.append)  # more values than masks have
+    assert not told
+
+
+def test_the_file_of_a_mask_is_named(tmp_path) -> None:
+    write_labels(tmp_path / "cells.png", (LABELS > 0).astype(np.uint8))
+    told: list[str] = []
+    list(measure_files(tmp_path / "cells.png", notice=told.append))
+    assert told[0].startswith("cells.png: The labels look like masks")
+    with pytest.warns(UserWarning, match=r"cells\.png"):
+        list(measure_files(tmp_path / "cells.png"))
 
 
 def test_real_files(shared_data) -> None:

@@ -58,6 +58,28 @@ def test_sizes_frames_and_slices(folder: Path) -> None:
     assert [line["slice"] for line in table(out)] == ["0", "1", "1"]
 
 
+def test_folders_of_channels(folder: Path) -> None:
+    for name, factor in (("DAPI", 2), ("GFP", 3)):
+        write_labels(folder / f"{name}/b.tif", LABELS * factor)
+    out = str(folder / "objects.csv")
+    line = ["measure", str(folder / "labels/b.tif"), "--output", out]
+    dapi, gfp = str(folder / "DAPI"), str(folder / "GFP")
+    for images in (["--image", dapi, gfp], ["--image", dapi, "--image", gfp]):
+        assert run([*line, *images]) == 0
+        assert [(row["mean_DAPI"], row["mean_GFP"]) for row in table(Path(out))] == [("2", "3"), ("10", "15")]
+
+
+def test_pieces_of_masks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_labels(folder / "mask.tif", (LABELS[1] > 0).astype(np.uint8))
+    line = ["measure", str(folder / "mask.tif"), "--output", str(folder / "objects.csv")]
+    assert run(line) == 0
+    assert "Warning: mask.tif: The labels look like masks" in capsys.readouterr().err
+    assert len(table(folder / "objects.csv")) == 1
+    assert run([*line, "--components"]) == 0
+    assert "Warning" not in capsys.readouterr().err
+    assert [row["pixels"] for row in table(folder / "objects.csv")] == ["6", "4"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -65,6 +87,7 @@ def test_sizes_frames_and_slices(folder: Path) -> None:
         ["labels", "--image", "images/b.tif", "--output", "o.csv"],
         ["labels", "--scale", "0", "1", "--output", "o.csv"],
         ["labels/b.tif", "--image", "images", "--channels", "a", "b", "--output", "o.csv"],
+        ["labels", "--image", "images", "images", "--output", "o.csv"],
     ],
 )
 def test_what_cannot_be_done_fails_in_one_sentence(

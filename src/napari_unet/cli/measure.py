@@ -23,6 +23,7 @@ def measure(
     scale: Annotated[list[float] | None, Parameter(consume_multiple=True, negative=())] = None,
     unit: str | None = None,
     channels: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
+    components: Annotated[bool, Parameter(negative=())] = False,
     volume: bool | None = None,
     program: ProgramOptions = _PROGRAM,
 ) -> None:
@@ -35,7 +36,8 @@ def measure(
     output
         The table, as CSV: a line per object, and per frame of a time series.
     image
-        The images whose intensities to measure, likewise; of the same name as the labels, without its ending.
+        The images whose intensities to measure, likewise; of the same name as the labels, without its ending. Several
+        folders hold a channel each, named after its folder.
     axes
         One letter per dimension of the labels, for example TYX; by default those of the image, else ZYX or TZYX.
     scale
@@ -44,6 +46,8 @@ def measure(
         Of the scale, for example µm.
     channels
         A name for each channel of the images.
+    components
+        Every connected piece of equal value is an object: measures the objects of masks.
     volume
         Objects go through the slices of a stack, or (--no-volume) every slice is measured for itself. auto: found
         from the labels.
@@ -55,8 +59,18 @@ def measure(
     from napari_unet.objects.table import tables_to_csv
 
     tables = {}
-    options = {"axes": axes, "scale": scale, "unit": unit or "", "channel_names": channels, "volume": volume}
-    for path, table in api.measure_files(labels, image, **options):
+    measured = api.measure_files(
+        labels,
+        image,
+        axes=axes,
+        scale=scale,
+        unit=unit or "",
+        channel_names=channels,
+        components=components,
+        volume=volume,
+        notice=lambda text: print(f"Warning: {text}", file=sys.stderr),
+    )
+    for path, table in measured:
         tables[path.name if path.name not in tables else str(path)] = table
         print(f"{path.name}: {len(table):,} rows", file=sys.stderr)
     text = tables_to_csv(tables)

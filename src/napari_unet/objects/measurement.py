@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.images.image import ArrayLike, Image
-from napari_unet.objects.measurement_plan import MeasurementPlan, plan_measurement
+from napari_unet.images.image import ArrayLike
+from napari_unet.objects.measurement_plan import Intensity, MeasurementPlan, plan_measurement
 from napari_unet.objects.outline import Crossings, convex_pixels, outline_lengths
 from napari_unet.objects.overlap import check_labels
 from napari_unet.objects.pixel_sums import PixelSums, RowEnds, sum_block
@@ -24,7 +24,7 @@ _POSITIONS = {"T": "frame", "Z": "slice"}
 
 def measure(
     labels: ArrayLike,
-    intensity: Image | ArrayLike | None = None,
+    intensity: Intensity | None = None,
     axes: str | None = None,
     scale: Sequence[float] | None = None,
     unit: str = "",
@@ -38,8 +38,9 @@ def measure(
     ----------
     labels : array of int or bool
         0 and below is background, every other value an object. Read in blocks.
-    intensity : Image or array, optional
-        Whose intensities to measure; an array has the shape of the labels.
+    intensity : Image, array or tuple of Image, optional
+        Whose intensities to measure; an array has the shape of the labels. The channels of the images of a
+        tuple come after each other, in columns named after the images.
     axes : str, optional
         A letter per dimension of the labels, ``Y`` and ``X`` last; by default ``ZYX`` for three, ``TZYX`` for four.
     scale : sequence of float, optional
@@ -47,7 +48,7 @@ def measure(
     unit : str
         Of the scale, ``"µm"`` for example; by default ``"pixel"``, or ``"unit"`` where there is a scale.
     channel_names : sequence of str, optional
-        One for each channel of the image.
+        One for each channel of the images.
     volume : bool
         Whether objects go through the slices along ``Z``. If not, every slice is measured for itself. Along all other
         axes (``T`` for time) every position is.
@@ -90,7 +91,7 @@ def measure(
 
 def measure_steps(
     labels: ArrayLike,
-    intensity: Image | ArrayLike | None = None,
+    intensity: Intensity | None = None,
     axes: str | None = None,
     scale: Sequence[float] | None = None,
     unit: str = "",
@@ -106,9 +107,9 @@ def measure_steps(
         measured = _Measured(plan.ndim, plan.n_channels)
         for box in _blocks(plan.shape, position):
             block = _read_labels(labels, box)
-            intensities = None
-            if plan.image is not None:
-                intensities = plan.image.read(box).reshape(plan.n_channels, *block.shape)
+            intensities = plan.read(box)
+            if intensities is not None:
+                intensities = intensities.reshape(plan.n_channels, *block.shape)
             measured.add(block, intensities, tuple(low for low, _ in box[plan.n_leading : -1]))
             n_done += block.size
             yield n_done / n_pixels
