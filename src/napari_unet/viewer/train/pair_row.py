@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels as LabelsLayer
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal
-from qtpy.QtGui import QAction, QKeyEvent, QResizeEvent
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QMenu,
-    QPushButton,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -24,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_unet.axes import check_axes
 from napari_unet.errors import InputError
 from napari_unet.viewer.form import mark
+from napari_unet.viewer.layer_menu import LayerMenuButton
 from napari_unet.viewer.layers import METADATA, layer_axes
 from napari_unet.viewer.train.pairs import LayerPair
 
@@ -33,90 +31,6 @@ _AXES_TIP = (
     "One letter per dimension: Y and X, Z for depth, T for time, C for channels. "
     "Correct it if, say, the first axis holds channels: CYX."
 )
-
-
-class LayerMenuButton(QPushButton):
-    """Chooses one image layer or several as channels; the menu stays open while layers are ticked.
-
-    Signals
-    -------
-    changed
-        The choice is another one.
-    """
-
-    changed = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._menu = QMenu(self)
-        self._menu.installEventFilter(self)
-        self.setMenu(self._menu)
-        self._layers: list[ImageLayer] = []
-        self._chosen: list[ImageLayer] = []
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setToolTip(_IMAGE_TIP)
-        self.setAccessibleName("Image")
-
-    @property
-    def chosen(self) -> tuple[ImageLayer, ...]:
-        """The ticked layers, in the viewer's order."""
-        return tuple(la for la in self._layers if any(la is c for c in self._chosen))
-
-    @property
-    def names(self) -> str:
-        """Names of the ticked layers."""
-        return " + ".join(la.name for la in self.chosen)
-
-    def show_choice(self, layers: Sequence[ImageLayer], chosen: Sequence[ImageLayer]) -> None:
-        """Offer ``layers`` with ``chosen`` ticked."""
-        self._layers, self._chosen = list(layers), list(chosen)
-        self._menu.clear()
-        for layer in self._layers:
-            action = QAction(layer.name.replace("&", "&&"), self._menu)
-            action.setCheckable(True)
-            action.setChecked(any(layer is c for c in self._chosen))
-            action.setData(len(self._menu.actions()))
-            action.toggled.connect(self._on_toggled)
-            self._menu.addAction(action)
-        self._show_text()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the menu open when a layer is ticked: by the mouse, Enter or the space bar."""
-        if watched is self._menu:
-            is_release = event.type() == QEvent.Type.MouseButtonRelease
-            is_key = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress
-            is_key = is_key and event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
-            action = self._menu.activeAction()
-            if (is_release or is_key) and action is not None:
-                action.toggle()
-                return True
-        return bool(super().eventFilter(watched, event))
-
-    def sizeHint(self) -> QSize:
-        """As tall as a combo box, any width."""
-        return QSize(110, super().sizeHint().height())
-
-    def minimumSizeHint(self) -> QSize:
-        """Names are shortened rather than the dock widened."""
-        return QSize(80, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Shorten the text to the room there is."""
-        super().resizeEvent(event)
-        self._show_text()
-
-    def _on_toggled(self, _checked: bool) -> None:
-        self._chosen = [self._layers[a.data()] for a in self._menu.actions() if a.isChecked()]
-        self._show_text()
-        self.changed.emit()
-
-    def _show_text(self) -> None:
-        text = self.names or "choose…"
-        room = max(self.width() - 28, 40)
-        shown = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
-        if shown.replace("&", "&&") != self.text():
-            self.setText(shown.replace("&", "&&"))
-        self.setToolTip(f"<qt>{_IMAGE_TIP}<br>{self.names}</qt>")
 
 
 class PairRow(QWidget):
@@ -135,7 +49,8 @@ class PairRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.images = LayerMenuButton()
+        self.images = LayerMenuButton(_IMAGE_TIP)
+        self.images.setAccessibleName("Image")
         self.labels = QComboBox()
         self.labels.setToolTip(_LABELS_TIP)
         self.labels.setAccessibleName("Labels")
