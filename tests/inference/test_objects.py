@@ -85,6 +85,32 @@ def test_only_what_was_asked_for_is_linked(linked: str, numbers: list[int] | Non
     assert [int(e.objects.max()) for e in events] == numbers
 
 
+def stack_of(starts: list[tuple[int, int]], settings: ObjectSettings, linked: str = "Z") -> list[int]:
+    """How many objects there are in each slice in the end."""
+    finder = ObjectFinder(0, ((0, len(starts)), (0, 20), (0, 40)), "ZYX", 2, settings, linked)
+    events = [
+        finder.add(((z, z + 1),), ((0, 20), (0, 40)), blob((20, 40), *start))
+        for z, start in enumerate(starts)
+    ]
+    ends = list(finder.finish()) or events
+    return [int(event.objects.max()) for event in ends if event is not None]
+
+
+def test_what_is_cut_in_one_slice_is_left_out_of_a_linked_stack_as_a_whole() -> None:
+    leaning = [(5, 2), (5, 1), (5, 0)]
+    inner = SETTINGS.model_copy(update={"edge_objects": False})
+    assert stack_of(leaning, SETTINGS) == [1, 1, 1]
+    assert stack_of(leaning, inner) == [0, 0, 0]
+    assert stack_of(leaning, inner, linked="") == [1, 1, 0]
+    assert stack_of([(5, 2), (5, 2)], inner) == [1, 1]  # the first and the last slice are no edge
+
+
+def test_the_settings_say_whether_what_is_in_one_slice_is_kept() -> None:
+    starts = [(5, 5), (5, 30), (5, 30)]
+    assert stack_of(starts, SETTINGS) == [0, 1, 1]
+    assert stack_of(starts, SETTINGS.model_copy(update={"least_slices": 1})) == [1, 2, 2]
+
+
 def test_a_large_plane_is_decoded_in_blocks_to_the_same_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     maps = random.integers(0, 256, (2, 70, 90)).astype(np.uint8)

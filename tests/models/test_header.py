@@ -23,7 +23,7 @@ from napari_unet.models.record import (
     ModelRecord,
     ValidationRecord,
 )
-from napari_unet.settings import NetworkSettings, TrainSettings
+from napari_unet.settings import NetworkSettings, ObjectSettings, TrainSettings
 
 RECORD = ModelRecord(
     name="vessels é",
@@ -58,6 +58,14 @@ def model(tmp_path: Path) -> Path:
 def test_the_record_comes_back(model: Path) -> None:
     assert read_record(model) == RECORD
     assert read_record(str(model)) == RECORD
+
+
+def test_a_model_written_before_slices_could_be_linked_otherwise(tmp_path: Path) -> None:
+    before = {"foreground": 0.7, "splitting": 0.95, "min_size": 21, "fill_holes": True, "edge_objects": True}
+    record = json.loads(RECORD.model_dump_json()) | {"objects": before}
+    found = read_record(write(tmp_path / "a.safetensors", {METADATA_KEY: json.dumps(record)})).objects
+    assert found == ObjectSettings(foreground=0.7, splitting=0.95, min_size=21)
+    assert (found.least_slices, found.slice_overlap, found.slices_bridged) == (2, 0.6, 1)
 
 
 def test_not_there(tmp_path: Path) -> None:

@@ -135,6 +135,28 @@ def test_what_is_seen_once_is_left_out_but_for_single_slices():
     assert not link_slices(np.zeros((4, 2, 2), np.uint8)).any()
 
 
+def test_what_touches_the_edge_in_one_slice_is_left_out_of_all():
+    stack = np.zeros((3, 6, 9), np.uint8)
+    stack[:, 2:4, 1:3] = 1  # goes to the left edge in the middle
+    stack[1, 2:4, 0] = 1
+    stack[:, 2:4, 4:6] = 2  # in the first and the last slice, which are no edge
+    stack[:2, 0, 7] = 3
+    assert np.unique(link_slices(stack)).tolist() == [0, 1, 2, 3]
+    inner = link_slices(stack, edge_objects=False)
+    np.testing.assert_array_equal(inner, stack == 2)
+    for turned in (stack[:, ::-1], stack[:, :, ::-1], stack.swapaxes(1, 2)):
+        np.testing.assert_array_equal(link_slices(turned, edge_objects=False), turned == 2)
+
+
+def test_a_piece_at_the_edge_takes_its_object_along():
+    stack = np.zeros((3, 3, 7), np.uint8)
+    stack[::2, 1, 1:5] = 4
+    stack[1, 1, 1:3], stack[1, 1:, 4] = 1, 2  # the second lies in the object, and reaches the edge
+    stack[::2, 1:, 4] = 4
+    assert (link_slices(stack) == (stack > 0)).all()
+    assert not link_slices(stack, edge_objects=False).any()
+
+
 def test_large_and_negative_ids_and_the_result_in_place():
     stack = columns([2**40, 0, -1], [2**40 + 5, 0, 3], [2**33, 0, 3])
     np.testing.assert_array_equal(link_slices(stack)[:, 0], [[1, 0, 0], [1, 0, 2], [1, 0, 2]])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_unet.events import Box, PredictedObjects
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
-from napari_unet.objects.stack import link_planes, linked_axes
+from napari_unet.objects.stack import link_planes, linked_axes, plane_settings
 from napari_unet.objects.stitching import decode_blocks
 from napari_unet.settings import ObjectSettings
 
@@ -78,6 +78,7 @@ class ObjectFinder:
         self._leading = axes[: len(axes) - ndim]
         shape = [stop - start for start, stop in box]
         self._linked = linked_axes(self._leading, tuple(shape), linked)
+        self._plane_settings = plane_settings(settings, self._linked)
         self._planes: dict[Box, _Plane] = {}
         self._stack = _room(shape, np.int32) if self._linked else None
 
@@ -97,7 +98,7 @@ class ObjectFinder:
             return None
         del self._planes[position]
         region = (*position, *spatial)
-        objects = decode(plane.maps, self._settings).reshape([stop - start for start, stop in region])
+        objects = decode(plane.maps, self._plane_settings).reshape([stop - start for start, stop in region])
         if self._stack is not None:
             self._stack[self._inside(region)] = objects
         given = plane.maps.reshape(2, *objects.shape)
@@ -108,7 +109,7 @@ class ObjectFinder:
         stack = self._stack
         if stack is None:
             return
-        link_planes(stack, self._leading, self._linked)
+        link_planes(stack, self._leading, self._linked, self._settings)
         spatial = self._box[len(self._leading) :]
         for at in np.ndindex(*stack.shape[: len(self._leading)]):
             region = (

@@ -29,11 +29,11 @@ from napari_unet.objects.overlap import (
     number_objects,
     shared_pixels,
 )
+from napari_unet.settings import ObjectSettings
 
 __all__ = ["FrameLinker", "SliceLinker", "link_frames", "link_slices"]
 
-SLICE_OVERLAP = 0.6
-"""Of the smaller of two objects in neighbouring slices, the fraction that the other one covers."""
+_DEFAULT = ObjectSettings()
 
 
 class SliceLinker:
@@ -53,6 +53,9 @@ class SliceLinker:
         Slices in which an object may have been missed; 0 bridges none.
     least_slices : int
         Objects found in fewer slices are left out, but never more than the stack has.
+    edge_objects : bool
+        Whether to keep objects that touch the edge of a slice, in Y or X, in any of their slices. The first and the
+        last slice are no edge.
 
     Raises
     ------
@@ -73,7 +76,12 @@ class SliceLinker:
     """
 
     def __init__(
-        self, *, least_overlap: float = SLICE_OVERLAP, max_gap: int = 1, least_slices: int = 2
+        self,
+        *,
+        least_overlap: float = _DEFAULT.slice_overlap,
+        max_gap: int = _DEFAULT.slices_bridged,
+        least_slices: int = _DEFAULT.least_slices,
+        edge_objects: bool = True,
     ) -> None:
         check_overlap(least_overlap)
         if max_gap < 0 or least_slices < 1:
@@ -82,9 +90,11 @@ class SliceLinker:
                 "A gap is 0 or more slices, an object goes through at least 1.",
             )
         self._least_overlap, self._max_gap, self._least_slices = least_overlap, max_gap, least_slices
+        self._edge_objects = edge_objects
         self._recent: list[_Slice] = []  # the last one last
         self._links: list[NDArray[np.int64]] = []  # the id of every object that continued another one
         self._joined: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        self._cut: list[NDArray[np.int32]] = []  # ids at the edge, some of them often
         self._n_ids = 0
         self._n_slices = 0
 
@@ -129,7 +139,10 @@ class SliceLinker:
             _note_containers(self._recent[-1], neighbours, latest, new)
         self._recent = [*self._recent, latest][-(self._max_gap + 1) :]
         self._n_slices += 1
-        return given.astype(np.int32)[objects.numbers]
+        ids = given.astype(np.int32)[objects.numbers]
+        if not self._edge_objects:
+            self._cut += [side.ravel() for side in (ids[:1], ids[-1:], ids[:, :1], ids[:, -1:])]
+        return ids
 
     def finish(self) -> NDArray[np.int32]:
         """Return the final id of each provisional one: 1..n without gaps, 0 for what is left out.
@@ -146,6 +159,8 @@ class SliceLinker:
         for pieces, wholes in self._joined:
             target[pieces] = wholes
         kept = (target == np.arange(len(target))) & (length >= min(self._least_slices, self._n_slices))
+        if self._cut:
+            kept[target[np.concatenate(self._cut)]] = False
         kept[0] = False
         final = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
         return np.asarray(final[target])
@@ -211,9 +226,10 @@ def _note_containers(before: _Slice, pairs: SharedPixels, latest: _Slice, new: N
 def link_slices(
     stack: ArrayLike,
     *,
-    least_overlap: float = SLICE_OVERLAP,
-    max_gap: int = 1,
-    least_slices: int = 2,
+    least_overlap: float = _DEFAULT.slice_overlap,
+    max_gap: int = _DEFAULT.slices_bridged,
+    least_slices: int = _DEFAULT.least_slices,
+    edge_objects: bool = True,
     out: NDArray[np.int32] | None = None,
 ) -> NDArray[np.int32]:
     """Link the objects of every slice into objects of the stack.
@@ -222,7 +238,7 @@ def link_slices(
     ----------
     stack : array of int or bool, shape (Z, Y, X)
         Objects found slice by slice; read plane by plane.
-    least_overlap, max_gap, least_slices
+    least_overlap, max_gap, least_slices, edge_objects
         As for :class:`SliceLinker`.
     out : ndarray of int32, shape (Z, Y, X), optional
         Where to write the result, a memory-mapped file for example; may be ``stack`` itself.
@@ -245,7 +261,9 @@ def link_slices(
             f"Slices are linked in a stack with the axes ZYX; this has the shape {shape}.",
             "Link the stacks of a time series one by one.",
         )
-    linker = SliceLinker(least_overlap=least_overlap, max_gap=max_gap, least_slices=least_slices)
+    linker = SliceLinker(
+        least_overlap=least_overlap, max_gap=max_gap, least_slices=least_slices, edge_objects=edge_objects
+    )
     result = result_array(shape, out)
     for z in range(shape[0]):
         result[z] = linker.add(stack[z])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.objects.linking import link_frames, link_slices
+from napari_unet.settings import ObjectSettings
 
 
 def linked_axes(leading: str, shape: tuple[int, ...], wanted: str) -> str:
@@ -23,26 +26,65 @@ def linked_axes(leading: str, shape: tuple[int, ...], wanted: str) -> str:
     return "".join(a for a in "ZT" if a in wanted and a in leading and shape[leading.index(a)] > 1)
 
 
-def link_planes(stack: NDArray[np.int32], leading: str, linked: str) -> None:
+def plane_settings(settings: ObjectSettings, linked: str) -> ObjectSettings:
+    """How to find the objects of planes that will be linked: which of them the edge cuts is known only afterwards.
+
+    Parameters
+    ----------
+    settings : ObjectSettings
+        How objects are to be found.
+    linked : str
+        From :func:`linked_axes`.
+    """
+    return settings.model_copy(update={"edge_objects": True}) if "Z" in linked else settings
+
+
+def link_planes(stack: NDArray[np.int32], leading: str, linked: str, settings: ObjectSettings) -> None:
     """Link the objects of all planes (volumes, of a 3D network), in place.
 
-    Slices are linked within each frame; what is then the same in two frames is a whole stack.
+    Slices are linked within each frame; what is then the same in two frames is a whole stack. Slices that are not
+    linked are each a time series of its own.
 
     Parameters
     ----------
     stack : ndarray of int32
-        Every plane with numbers of its own, for example a memory-mapped file.
+        Every plane with numbers of its own, found with :func:`plane_settings`; for example a memory-mapped file.
     leading : str
         Axes before the spatial ones.
     linked : str
         From :func:`linked_axes`.
+    settings : ObjectSettings
+        How objects are to be found.
     """
+    through_slices = partial(
+        link_slices,
+        least_overlap=settings.slice_overlap,
+        max_gap=settings.slices_bridged,
+        least_slices=settings.least_slices,
+        edge_objects=settings.edge_objects,
+    )
     for axis in linked:
         along = leading.index(axis)
-        kept = [along] if axis == "Z" else [along, *(i for i, a in enumerate(leading) if a == "Z")]
+        kept = [along] if axis == "Z" else [along, *(leading.index(a) for a in linked if a == "Z")]
         others = [i for i in range(len(leading)) if i not in kept]
         for position in np.ndindex(*(stack.shape[i] for i in others)):
             chosen = dict(zip(others, position, strict=True))
             view = stack[tuple(chosen.get(i, slice(None)) for i in range(stack.ndim))]
             view = np.moveaxis(view, sorted(kept).index(along), 0)
-            (link_slices if axis == "Z" else link_frames)(view, out=view)
+            (through_slices if axis == "Z" else link_frames)(view, out=view)
+
+
+def count_objects(largest: NDArray[np.integer], leading: str, linked: str) -> int:
+    """How many objects there are in all.
+
+    Parameters
+    ----------
+    largest : ndarray of int
+        Highest number in each plane, along the leading axes; numbers have no gaps.
+    leading : str
+        Axes before the spatial ones.
+    linked : str
+        Those along which the planes were linked.
+    """
+    axes = tuple(leading.index(axis) for axis in linked)
+    return int(largest.max(axis=axes, initial=0).sum())

@@ -11,7 +11,10 @@ from napari_unet.settings.base import ADVANCED, Settings
 
 
 class ObjectSettings(Settings):
-    """How objects are found in the predicted maps. A model stores what suited its held-out regions best."""
+    """How objects are found in the predicted maps. A model stores what suited its held-out regions best.
+
+    The last three are about slices that are linked: see :class:`napari_unet.objects.linking.SliceLinker`.
+    """
 
     foreground: float = Field(
         0.5,
@@ -33,11 +36,40 @@ class ObjectSettings(Settings):
         ge=0,
         le=10**9,
         title="Smallest object",
-        description="Objects of fewer pixels (voxels) join the neighbour they touch most openly, or are left out.",
+        description="Objects of fewer pixels join the neighbour they touch most openly, or are left out. Counted in "
+        "each slice by itself, also where slices are linked; by a 3D model in voxels of the volume.",
     )
     fill_holes: bool = Field(True, title="Fill holes", description="Fill what an object encloses.")
     edge_objects: bool = Field(
-        True, title="Objects at the edge", description="Keep objects that the edge of the image cuts."
+        True,
+        title="Objects at the edge",
+        description="Keep objects that the edge of the image cuts. Otherwise an object of linked slices that is cut in "
+        "one of them is left out of all; the first and the last slice cut nothing, except for a 3D model.",
+    )
+    least_slices: int = Field(
+        2,
+        ge=1,
+        le=10**6,
+        title="Fewest slices",
+        description="Where slices are linked, objects seen in fewer slices are left out, as noise mostly is. "
+        "1: all are kept.",
+    )
+    slice_overlap: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        title="Overlap between slices",
+        description="Outlines in two slices are one object if at least this fraction of the smaller lies within the "
+        "other. Lower: objects that lean or taper are followed further, and more that only lie above each other are "
+        "taken for one.",
+    )
+    slices_bridged: int = Field(
+        1,
+        ge=0,
+        le=10**6,
+        title="Slices bridged",
+        description="An object that was missed in up to so many slices in a row is the same above and below them. "
+        "0: it ends there.",
     )
 
 
@@ -56,6 +88,9 @@ class ObjectChoice(Settings):
     min_size: int | None = _auto("min_size")
     fill_holes: bool | None = _auto("fill_holes")
     edge_objects: bool | None = _auto("edge_objects")
+    least_slices: int | None = _auto("least_slices")
+    slice_overlap: float | None = _auto("slice_overlap")
+    slices_bridged: int | None = _auto("slices_bridged")
 
     def over(self, settings: ObjectSettings | None) -> ObjectSettings:
         """The model's settings, or the defaults, with what was chosen."""

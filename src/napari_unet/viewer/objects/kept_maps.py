@@ -17,7 +17,7 @@ from napari_unet.events import Box
 from napari_unet.inference.objects import LARGEST_AT_ONCE, decode
 from napari_unet.objects.basins import Basins, find_basins
 from napari_unet.objects.decoding import cut
-from napari_unet.objects.stack import link_planes, linked_axes
+from napari_unet.objects.stack import link_planes, linked_axes, plane_settings
 from napari_unet.settings import ObjectSettings
 
 LARGEST = 1 << 30
@@ -80,11 +80,12 @@ class KeptMaps:
         """Find the objects of all planes and link them; yields the fraction done."""
         found = np.zeros(self.maps.shape[1:], np.int32)
         positions = self.positions
-        for done, position in enumerate(positions):
-            found[position] = self.find(position, settings)
-            yield (done + 1) / (len(positions) + 1)
         predicted = found[tuple(slice(*bounds) for bounds in self._box)]
-        link_planes(predicted, self.leading, linked_axes(self.leading, predicted.shape, self.linked))
+        linked = linked_axes(self.leading, predicted.shape, self.linked)
+        for done, position in enumerate(positions):
+            found[position] = self.find(position, plane_settings(settings, linked))
+            yield (done + 1) / (len(positions) + 1)
+        link_planes(predicted, self.leading, linked, settings)
         return found
 
     def note(self, position: Position, objects: Any) -> None:
