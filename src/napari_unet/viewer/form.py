@@ -193,7 +193,7 @@ class SettingsForm(Container, Generic[S]):
                 message = problem["msg"].removeprefix("Value error, ")
                 yield "", f"{message[:1].upper()}{message[1:]}."
             else:
-                yield path, f"{info.title or path} must be {_expected(info)}, not {problem['input']!r}."
+                yield path, f"{info.title or path} must be {expected(info)}, not {problem['input']!r}."
 
     def _none_text(self, path: str) -> str:
         return _none_text(self._infos[path])
@@ -260,7 +260,7 @@ def _bounds(info: FieldInfo) -> tuple[float, float]:
     return low, high
 
 
-def _expected(info: FieldInfo) -> str:
+def expected(info: FieldInfo) -> str:
     """Say what a field takes: ``a whole number from 1 to 512, or auto``."""
     types, nullable = _types(info.annotation)
     if get_origin(types[0]) is Literal:

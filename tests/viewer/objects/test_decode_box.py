@@ -10,32 +10,10 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from pytestqt.qtbot import QtBot
 
-from napari_unet.settings import ObjectSettings
-from napari_unet.viewer.objects.decode_box import CORRECTED, DecodeBox
-from napari_unet.viewer.objects.kept_maps import KeptMaps, keep_maps, maps_of
-
-START = ObjectSettings(min_size=0, splitting=0.5)
-
-
-def dumbbell() -> np.ndarray:
-    """Maps (2, Y, X) of two bulges 80 high with a neck of about 60."""
-    rows, columns = np.indices((40, 90))
-    height = np.maximum(*(80 - np.hypot(rows - 20, columns - x) * 1.2 for x in (27, 60)))
-    maps = np.stack([np.where(height > 50, 255, 0), height.clip(0)])
-    return np.asarray(maps, np.uint8)
-
-
-def lying(maps: np.ndarray, leading: str = "") -> tuple[Labels, KeptMaps]:
-    kept = KeptMaps(maps, leading, "ZT", START)
-    whole = kept.finding(START)
-    while True:
-        try:
-            next(whole)
-        except StopIteration as end:
-            layer = Labels(end.value, name="found")
-            break
-    keep_maps(layer, kept)
-    return layer, kept
+from kept_maps_support import START, dumbbell, dumbbells, lying
+from napari_unet.viewer.objects.decode_box import SLICES, DecodeBox
+from napari_unet.viewer.objects.kept_maps import maps_of
+from napari_unet.viewer.objects.search import CORRECTED
 
 
 class Bench:
@@ -45,13 +23,12 @@ class Bench:
             self.viewer.add_layer(layer)
         self.layer = layer
         self.box = DecodeBox(self.viewer, lambda: self.layer)
-        qtbot.addWidget(self.box)
+        qtbot.addWidget(self.box, before_close_func=lambda box: box.close_down())
         self.box.show()
         self._qtbot = qtbot
-        self.wait()
 
     def wait(self) -> None:
-        self._qtbot.waitUntil(lambda: not self.box._run.is_busy and self.box._wanted is None, timeout=10_000)
+        self._qtbot.waitUntil(lambda: not self.box.is_busy, timeout=10_000)
 
 
 @pytest.fixture
@@ -84,80 +61,6 @@ def test_the_last_of_many_moves_counts(bench: Any) -> None:
     assert layer.data.max() == 2
 
 
-def test_the_slice_in_view_comes_first_then_all_are_linked(
-    bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    layer, _ = lying(np.stack([dumbbell()] * 3, axis=1), "Z")
-    desk = bench(layer)
-    desk.viewer.dims.set_point(0, 2)
-    order: list[tuple[int, ...]] = []
-    find = KeptMaps.find
-
-    def watched(self: KeptMaps, position: tuple[int, ...], settings: ObjectSettings) -> Any:
-        order.append(position)
-        return find(self, position, settings)
-
-    monkeypatch.setattr(KeptMaps, "find", watched)
-    desk.box.splitting.setValue(0.95)
-    desk.wait()
-    assert order[0] == (2,)
-    assert set(order) == {(0,), (1,), (2,)}
-    assert [set(np.unique(plane)) for plane in layer.data] == [{0, 1, 2}] * 3
-    np.testing.assert_array_equal(layer.data[0], layer.data[2])
-
-
-def test_of_a_stack_only_what_was_segmented_is_found_again(bench: Any) -> None:
-    maps = np.zeros((2, 5, 40, 90), np.uint8)
-    maps[:, 2] = dumbbell()
-    kept = KeptMaps(maps, "Z", "ZT", START, ((2, 3),))
-    layer = Labels(np.zeros((5, 40, 90), np.int32), name="found")
-    layer.data[2] = kept.find((2,), START)
-    layer.data[4, 5, 5] = 9  # painted where nothing was segmented
-    keep_maps(layer, kept)
-    desk = bench(layer)
-    desk.viewer.dims.set_point(0, 2)
-    desk.box.splitting.setValue(0.95)
-    desk.wait()
-    assert [int(plane.max()) for plane in layer.data] == [0, 0, 2, 0, 9]
-    desk.viewer.dims.set_point(0, 4)
-    desk.box.splitting.setValue(0.5)
-    desk.wait()
-    assert "Nothing was segmented" in desk.box.note.text()
-    assert layer.data[4, 5, 5] == 9
-
-
-@pytest.mark.parametrize("stack", [False, True])
-def test_what_is_painted_while_objects_are_found_is_kept(
-    bench: Any, monkeypatch: pytest.MonkeyPatch, stack: bool
-) -> None:
-    maps = np.stack([dumbbell()] * 3, axis=1) if stack else dumbbell()
-    layer, _ = lying(maps, "Z" if stack else "")
-    desk = bench(layer)
-    find = KeptMaps.find
-    calls: list[tuple[int, ...]] = []
-
-    def painting(self: KeptMaps, position: tuple[int, ...], settings: ObjectSettings) -> Any:
-        calls.append(position)
-        if len(calls) == (3 if stack else 1):
-            layer.data[..., 0, 0] = 7
-        return find(self, position, settings)
-
-    monkeypatch.setattr(KeptMaps, "find", painting)
-    desk.box.splitting.setValue(0.95)
-    desk.wait()
-    assert (layer.data[..., 0, 0] == 7).all()
-    assert desk.box.note.text() == CORRECTED
-
-
-def test_a_plane_too_large_for_one_piece_is_decoded_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, kept = lying(dumbbell())
-    whole = kept.find((), START)
-    for module in ("napari_unet.viewer.objects.kept_maps", "napari_unet.inference.objects"):
-        monkeypatch.setattr(f"{module}.LARGEST_AT_ONCE", 100)
-    monkeypatch.setattr("napari_unet.inference.objects._CORE", {2: 32})
-    np.testing.assert_array_equal(kept.find((), START), whole)
-
-
 def test_what_was_corrected_by_hand_is_never_overwritten(bench: Any) -> None:
     layer, _ = lying(dumbbell())
     desk = bench(layer)
@@ -188,10 +91,97 @@ def test_without_maps_there_is_nothing_to_move(bench: Any) -> None:
         assert box.note.text()
 
 
+def test_how_slices_are_linked_is_asked_only_where_they_are(bench: Any) -> None:
+    layer, _ = lying(dumbbells(), "Z")
+    alone, _ = lying(dumbbell())
+    desk = bench(layer)
+
+    def shown() -> list[bool]:
+        fields = [getattr(desk.box, name) for name in SLICES]
+        return [w.isVisibleTo(desk.box) for f in fields for w in (f, desk.box._form.labelForField(f))]
+
+    assert shown() == [True] * 6
+    desk.layer = alone
+    desk.box.refresh()
+    assert shown() == [False] * 6
+    assert desk.box.options.isVisibleTo(desk.box)
+
+
+def test_an_object_in_a_single_slice_is_kept_on_request(bench: Any) -> None:
+    maps = dumbbells()
+    maps[:, 1:] = 0
+    layer, kept = lying(maps, "Z")
+    assert not layer.data.any()
+    desk = bench(layer)
+    desk.box.least_slices.set_value(1)
+    desk.wait()
+    assert kept.settings == START.model_copy(update={"least_slices": 1})
+    assert [int(plane.max()) for plane in layer.data] == [1, 0, 0]
+    assert desk.box.note.text() == "1 objects in all."
+
+
+def test_settings_that_are_not_shown_stay(bench: Any) -> None:
+    layer, kept = lying(dumbbell())
+    kept.settings = START.model_copy(update={"least_slices": 5})
+    desk = bench(layer)
+    desk.box.fill_holes.click()
+    desk.wait()
+    assert kept.settings == START.model_copy(update={"least_slices": 5, "fill_holes": not START.fill_holes})
+
+
+def test_what_is_under_way_goes_on_when_another_layer_is_chosen(bench: Any) -> None:
+    layer, kept = lying(dumbbells(), "Z")
+    other, _ = lying(dumbbell())
+    desk = bench(layer)
+    desk.box.splitting.setValue(0.95)
+    desk.layer = other
+    desk.box.refresh()
+    assert desk.box.settings == START
+    desk.layer = layer
+    desk.box.refresh()
+    assert desk.box.settings.splitting == 0.95  # what is on its way
+    desk.layer = other
+    desk.box.refresh()
+    desk.wait()
+    assert layer.data.max() == 2
+    assert kept.settings.splitting == 0.95
+    assert desk.box.note.text() == ""
+
+
+def test_a_box_that_is_closed_leaves_what_is_under_way(bench: Any) -> None:
+    layer, _ = lying(dumbbells(), "Z")
+    before = layer.data.copy()
+    desk = bench(layer)
+    desk.box.splitting.setValue(0.95)
+    desk.box.close_down()
+    assert not desk.box.is_busy
+    np.testing.assert_array_equal(layer.data, before)
+    desk.viewer.dims.set_point(0, 2)
+    assert not desk.box._soon.isActive()
+
+
+def test_another_slice_is_prepared_when_it_is_looked_at(bench: Any, qtbot: QtBot) -> None:
+    layer, kept = lying(dumbbells(), "Z")
+    desk = bench(layer)
+    desk.viewer.dims.set_point(0, 0)
+    qtbot.waitUntil(lambda: (0,) in kept._basins, timeout=10_000)
+    desk.viewer.dims.set_point(0, 1)  # only passed through
+    desk.viewer.dims.set_point(0, 2)
+    qtbot.waitUntil(lambda: (2,) in kept._basins, timeout=10_000)
+    assert (1,) not in kept._basins
+    desk.box.fold.collapse()
+    desk.viewer.dims.set_point(0, 1)
+    qtbot.waitUntil(lambda: not desk.box._soon.isActive(), timeout=10_000)
+    assert (1,) not in kept._basins
+    desk.box.fold.expand()
+    qtbot.waitUntil(lambda: (1,) in kept._basins, timeout=10_000)
+
+
 def test_a_size_that_is_no_number_is_told(bench: Any) -> None:
     layer, kept = lying(dumbbell())
     desk = bench(layer)
     desk.box.min_size.lineEdit().setText("many")
     desk.box._on_moved()
-    assert "whole number" in desk.box.note.text()
+    assert desk.box.note.text() == "Smallest object must be a whole number from 0 to 1000000000, not many."
+    assert not desk.box.is_busy
     assert kept.settings == START

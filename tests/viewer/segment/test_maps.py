@@ -8,7 +8,7 @@ from napari.layers import Labels
 
 from napari_unet.events import PredictedObjects
 from napari_unet.labels import default_annotation
-from napari_unet.settings import PredictSettings
+from napari_unet.settings import ObjectChoice, ObjectSettings, PredictSettings
 from napari_unet.viewer.objects.kept_maps import maps_of
 from napari_unet.viewer.segment.maps import GrowingMaps
 from segment_support import model_record, network
@@ -38,3 +38,31 @@ def test_only_the_slices_that_came_are_kept(planes, box):
     assert kept.positions == [(z,) for z in range(*box[0])]
     for z in planes:
         assert (kept.maps[:, z] == z).all()
+
+
+def test_what_was_painted_before_the_end_is_no_work_of_ours():
+    layer = Labels(np.zeros((5, 8, 9), np.int32))
+    growing = GrowingMaps()
+    for z in range(5):
+        growing.add(layer, plane(z))
+    for z in range(5):  # linked
+        event = plane(z)
+        growing.add(layer, PredictedObjects(0, event.region, event.objects * 3))
+        layer.data[z] = 3
+    layer.data[2, 4, 4] = 8
+    growing.keep(0, layer, "ZYX", RECORD, PredictSettings())
+    kept = maps_of(layer)
+    assert [kept.is_untouched(layer.data, (z,)) for z in range(5)] == [True, True, False, True, True]
+
+
+def test_how_slices_are_linked_comes_from_the_run_or_the_model():
+    layer = Labels(np.zeros((1, 8, 9), np.int32))
+    growing = GrowingMaps()
+    growing.add(layer, plane(0))
+    record = RECORD.model_copy(update={"objects": ObjectSettings(slice_overlap=0.4, least_slices=5)})
+    settings = PredictSettings(objects=ObjectChoice(least_slices=1), link_frames=False)
+    growing.keep(0, layer, "ZYX", record, settings)
+    kept = maps_of(layer)
+    assert kept.settings == ObjectSettings(slice_overlap=0.4, least_slices=1)
+    assert kept.linkable == "Z"
+    assert kept.linked == ""

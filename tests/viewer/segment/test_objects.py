@@ -55,7 +55,7 @@ def test_objects_follow_the_foreground(segmenting, worker, qtbot):
     assert kept is not None
     np.testing.assert_array_equal(kept.maps, maps)
     assert kept.settings.splitting == 0.66
-    assert kept.is_untouched(layer.data)
+    assert kept.is_untouched(layer.data, ())
 
 
 def test_a_foreground_whose_objects_nobody_told_apart_goes_when_it_is_stopped(segmenting, worker, qtbot):

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import QSignalBlocker, Qt
+from pydantic import ValidationError
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_unet.errors import UNetError
+from napari_unet.errors import InputError
 from napari_unet.settings import ObjectSettings
 from napari_unet.viewer.fold import Fold
+from napari_unet.viewer.form import expected
 from napari_unet.viewer.layers import unique_name
 from napari_unet.viewer.number_box import NumberBox
-from napari_unet.viewer.objects.kept_maps import KeptMaps, Position, keep_maps, maps_of
-from napari_unet.viewer.score.background import Background
+from napari_unet.viewer.objects.basin_cache import Position
+from napari_unet.viewer.objects.kept_maps import KeptMaps, checksum, keep_maps, maps_of
+from napari_unet.viewer.objects.search import Search
 from napari_unet.viewer.sentence import Sentence
-from napari_unet.viewer.style import set_tone
+from napari_unet.viewer.style import Tone, set_tone
 
 if TYPE_CHECKING:
     import napari
 
 NOTHING = "Objects that Segment U-Net found can be found again here, otherwise, as long as napari is open."
-CORRECTED = (
-    "These objects were corrected by hand. To keep that, they are found again in a layer of their own."
-)
+
+SOON = 150
+"""Milliseconds for which a slice is looked at before it is prepared for the next move of a slider."""
+
+PLANES = ("splitting", "foreground", "min_size", "fill_holes", "edge_objects")
+SLICES = ("least_slices", "slice_overlap", "slices_bridged")
+"""The settings that concern every plane, and those of slices that are linked, from top to bottom."""
 
 
 class DecodeBox(QWidget):
     """Finds the objects of the layer that the dock works on again, while its sliders are moved.
-
-    The slice in view comes first. Objects that were changed since, by hand or otherwise, are not overwritten.
 
     Parameters
     ----------
@@ -50,34 +57,32 @@ class DecodeBox(QWidget):
         super().__init__(parent)
         self.viewer: napari.Viewer = getattr(viewer, "__wrapped__", viewer)
         self._chosen = chosen
-        self._layer: Labels | None = None
-        self._run = Background()
-        self._wanted: ObjectSettings | None = None
+        self._search: Search | None = None  # in the chosen layer
+        self._searches: dict[Labels, Search] = {}  # also in others, until they have ended
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON)
         self._build()
+        self._connect()
         self.refresh()
 
     def _build(self) -> None:
-        fields = ObjectSettings.model_fields
-        self.splitting = _slider(fields["splitting"].description, 0.0, 1.0)
-        self.foreground = _slider(fields["foreground"].description, 0.05, 0.95)
-        self.min_size = NumberBox()
-        self.min_size.whole, self.min_size.minimum = True, 0
-        self.min_size.setToolTip(f"<qt>{fields['min_size'].description}</qt>")
+        self.splitting, self.foreground = _slider(0.0, 1.0), _slider(0.05, 0.95)
+        self.slice_overlap = _slider(0.01, 1.0)
+        self.min_size, self.least_slices, self.slices_bridged = _whole(0), _whole(1), _whole(0)
         self.fill_holes, self.edge_objects = QCheckBox("Fill holes"), QCheckBox("Keep objects at the edge")
-        self.fill_holes.setToolTip(f"<qt>{fields['fill_holes'].description}</qt>")
-        self.edge_objects.setToolTip(f"<qt>{fields['edge_objects'].description}</qt>")
         self.note = Sentence()
         self.again = QPushButton("Find again in a new layer")
         self.options = QWidget()
-        form = QFormLayout(self.options)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        for name in ("splitting", "foreground", "min_size"):
-            title = str(fields[name].title)
-            getattr(self, name).setAccessibleName(title)
-            form.addRow(title, getattr(self, name))
-        form.addRow(self.fill_holes)
-        form.addRow(self.edge_objects)
+        self._form = QFormLayout(self.options)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setVerticalSpacing(4)
+        for name in (*PLANES, *SLICES):
+            field, info = getattr(self, name), ObjectSettings.model_fields[name]
+            field.setToolTip(f"<qt>{info.description}</qt>")
+            field.setAccessibleName(str(info.title))
+            title = () if isinstance(field, QCheckBox) else (str(info.title),)
+            self._form.addRow(*title, field)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -88,194 +93,191 @@ class DecodeBox(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
-        for slider in (self.splitting, self.foreground):
+
+    def _connect(self) -> None:
+        for slider in (self.splitting, self.foreground, self.slice_overlap):
             slider.valueChanged.connect(self._on_moved)
-        self.min_size.value_changed.connect(self._on_moved)
-        self.fill_holes.toggled.connect(self._on_moved)
-        self.edge_objects.toggled.connect(self._on_moved)
+        for number in (self.min_size, self.least_slices, self.slices_bridged):
+            number.value_changed.connect(self._on_moved)
+        for box in (self.fill_holes, self.edge_objects):
+            box.toggled.connect(self._on_moved)
         self.again.clicked.connect(self.find_in_new_layer)
+        self.fold.toggled.connect(self._get_ready_soon)
+        self._soon.timeout.connect(self._get_ready)
+        self._connections = [(self.viewer.dims.events.current_step, self._get_ready_soon)]
+        for emitter, slot in self._connections:
+            emitter.connect(slot)
 
     def close_down(self) -> None:
-        """Leave what is under way."""
-        self._run.cancel()
+        """Leave what is under way, and hear no more of the viewer."""
+        self._soon.stop()
+        self.let_go()
 
-    def refresh(self, _event: Any = None) -> None:
-        """Look again which layer the dock works on."""
-        layer = self._chosen()
-        if layer is not self._layer:
-            self._run.cancel()
-            self._wanted = None
-        self._layer = layer
-        kept = maps_of(layer)
-        self.options.setVisible(kept is not None)
-        self._say(NOTHING if kept is None else "")
-        self.again.hide()
-        if kept is None:
-            return
-        self.fold.expand()
-        self._show(kept.settings)
-        self._run.start(_ready(kept, self._position()), lambda _: None)  # basins, before a slider moves
+    def let_go(self) -> None:
+        """The same; safe after the end of the box's widgets."""
+        for emitter, slot in self._connections:
+            emitter.disconnect(slot)
+        self._connections = []
+        searches, self._searches, self._search = self._searches, {}, None
+        for search in searches.values():
+            search.stop()
+
+    # which layer
 
     @property
-    def settings(self) -> ObjectSettings | None:
-        """What the fields say; None where that is no number."""
-        size = self.min_size.value()
-        if not isinstance(size, int) or size < 0:
-            return None
-        return ObjectSettings(
-            foreground=round(self.foreground.value(), 2),
-            splitting=round(self.splitting.value(), 2),
-            min_size=size,
-            fill_holes=self.fill_holes.isChecked(),
-            edge_objects=self.edge_objects.isChecked(),
-        )
+    def is_busy(self) -> bool:
+        """Whether objects are being found, in whichever layer."""
+        return any(search.is_busy for search in self._searches.values())
+
+    def refresh(self, _event: Any = None) -> None:
+        """Look again which layer the dock works on; what is under way in another one goes on."""
+        layer = self._chosen()
+        kept = maps_of(layer)
+        self._search = None
+        self._searches = {la: it for la, it in self._searches.items() if la is layer or it.is_busy}
+        self.options.setVisible(kept is not None)
+        self._say("" if kept else NOTHING)
+        self.again.hide()
+        if layer is None or kept is None:
+            return
+        self._search = self._search_in(layer, kept)
+        for name in SLICES:
+            field = getattr(self, name)
+            for widget in (field, self._form.labelForField(field)):
+                widget.setVisible("Z" in kept.linked)
+        self.fold.expand()
+        self._show(self._search.wanted or kept.settings)
+        self._get_ready_soon()
+
+    def _search_in(self, layer: Labels, kept: KeptMaps) -> Search:
+        if layer not in self._searches:
+            self._searches[layer] = Search(layer, kept, partial(self._on_said, layer))
+        return self._searches[layer]
+
+    # what is wanted
+
+    @property
+    def settings(self) -> ObjectSettings:
+        """What the fields say; those that are not shown leave the settings of the layer as they are.
+
+        Raises
+        ------
+        InputError
+            Naming the field that cannot be used, and why.
+        """
+        kept = None if self._search is None else self._search.kept
+        before = (ObjectSettings() if kept is None else kept.settings).model_dump()
+        names = (*PLANES, *SLICES) if kept is not None and "Z" in kept.linked else PLANES
+        try:
+            return ObjectSettings.model_validate(before | {n: _value(getattr(self, n)) for n in names})
+        except ValidationError as error:
+            problem = error.errors()[0]
+            info = ObjectSettings.model_fields[str(problem["loc"][0])]
+            raise InputError(f"{info.title} must be {expected(info)}, not {problem['input']}.") from error
+
+    def _on_moved(self, _value: Any = None) -> None:
+        if self._search is not None:
+            self._want(self._search)
+
+    def _want(self, search: Search, settings: ObjectSettings | None = None) -> None:
+        try:
+            search.want(settings or self.settings, self._position(search))
+        except InputError as error:
+            self._say(str(error), "error")
 
     def find_in_new_layer(self) -> None:
         """Find the objects in a copy of the layer, which is then chosen; the layer stays as it was corrected."""
-        layer, kept, settings = self._layer, maps_of(self._layer), self.settings
-        if layer is None or kept is None or settings is None:
+        search = self._search
+        if search is None:
             return
+        try:
+            settings = self.settings
+        except InputError as error:
+            self._say(str(error), "error")
+            return
+        layer, kept = search.layer, search.kept
         state = {
             key: getattr(layer, key)
             for key in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "opacity")
         }
         copy = Labels(
-            np.zeros(layer.data.shape, np.int32),
+            np.zeros(kept.shape, np.int32),
             name=unique_name(self.viewer, layer.name),
             metadata=dict(layer.metadata),
             **state,
         )
+        nothing = checksum(np.zeros(kept.shape[len(kept.leading) :], np.int32))
+        again = replace(kept, _written={})
+        keep_maps(copy, again, dict.fromkeys(kept.positions, nothing))
         self.viewer.add_layer(copy)
-        keep_maps(copy, replace(kept, _written={}))
         self.viewer.layers.selection.active = copy
-        self._wanted = settings
-        self._find()
+        self._want(self._search_in(copy, again), settings)
+        self.refresh()
 
-    def _on_moved(self, _value: Any = None) -> None:
-        settings = self.settings
-        if settings is None:
-            self._say("The smallest object is a whole number of pixels, 0 or more.", "error")
+    # what is in view
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Who sees the sliders will move them."""
+        super().showEvent(event)
+        self._get_ready_soon()
+
+    def _get_ready_soon(self, _event: Any = None) -> None:
+        self._soon.start()
+
+    def _get_ready(self) -> None:
+        """Prepare the slice in view, if a slider can be moved there and nothing is under way."""
+        if self._search is None or not self.options.isVisible():
             return
-        was_busy = self._wanted is not None
-        self._wanted = settings
-        if not was_busy:
-            self._find()
+        if self.is_busy:
+            self._soon.start()
+        else:
+            self._search.get_ready(self._position(self._search))
 
-    def _find(self) -> None:
-        """Find what is in view as the fields say now; then, where there is more, the rest."""
-        layer, kept, settings = self._layer, maps_of(self._layer), self._wanted
-        if layer is None or kept is None or settings is None:
-            return
-        if not kept.is_untouched(layer.data):
-            self._leave_corrected()
-            return
-        position = self._position()
-        if position not in kept.positions:
-            self._wanted = None
-            self._say("Nothing was segmented in this slice.")
-            return
-
-        def seen(objects: Any) -> None:
-            if self._failed(objects):
-                return
-            if not kept.is_untouched(layer.data, position):  # painted on meanwhile
-                self._leave_corrected()
-                return
-            self._write(layer, kept, position, objects)
-            if self._wanted != settings:  # moved on meanwhile
-                self._find()
-            elif len(kept.positions) == 1:
-                self._end(kept, settings)
-            else:
-                self._run.start(kept.finding(settings), everywhere, self._progressed)
-
-        def everywhere(objects: Any) -> None:
-            if self._failed(objects):
-                return
-            if self._wanted != settings:
-                self._find()
-                return
-            if not kept.is_untouched(layer.data):  # painted on meanwhile
-                self._leave_corrected()
-                return
-            for at in kept.positions:
-                self._write(layer, kept, at, objects[at], draw=False)
-            layer.refresh()
-            self._end(kept, settings)
-
-        self._run.start(_finding(kept, position, settings), seen)
-
-    def _leave_corrected(self) -> None:
-        """Keep what was painted, and offer a layer of its own."""
-        self._wanted = None
-        self._say(CORRECTED)
-        self.again.show()
-
-    def _write(
-        self, layer: Labels, kept: KeptMaps, position: Position, objects: Any, draw: bool = True
-    ) -> None:
-        layer.data[position] = objects
-        kept.note(position, objects)
-        if draw:
-            layer.refresh()
-            self._say(f"{int(objects.max())} objects here.")
-
-    def _end(self, kept: KeptMaps, settings: ObjectSettings) -> None:
-        kept.settings, self._wanted = settings, None
-        if self._layer is not None and len(kept.positions) > 1:
-            self._say(f"{int(self._layer.data.max())} objects in all.")
-
-    def _failed(self, answer: Any) -> bool:
-        if isinstance(answer, UNetError):
-            self._wanted = None
-            self._say(str(answer), "error")
-            return True
-        return False
-
-    def _progressed(self, fraction: float) -> None:
-        self._say(f"Other slices: {fraction:.0%}")
-
-    def _position(self) -> Position:
+    def _position(self, search: Search) -> Position:
         """The plane in view."""
-        layer, kept = self._layer, maps_of(self._layer)
-        if layer is None or kept is None:
-            return ()
-        at = layer.world_to_data(self.viewer.dims.point)[: len(kept.leading)]
-        return tuple(
-            int(np.clip(round(p), 0, size - 1)) for p, size in zip(at, layer.data.shape, strict=False)
-        )
+        at = search.layer.world_to_data(self.viewer.dims.point)[: len(search.kept.leading)]
+        sides = search.kept.shape
+        return tuple(int(np.clip(round(p), 0, side - 1)) for p, side in zip(at, sides, strict=False))
+
+    # what is shown
 
     def _show(self, settings: ObjectSettings) -> None:
-        fields = (self.splitting, self.foreground, self.min_size, self.fill_holes, self.edge_objects)
-        blockers = [QSignalBlocker(field) for field in fields]
-        self.splitting.setValue(settings.splitting)
-        self.foreground.setValue(settings.foreground)
-        self.min_size.set_value(settings.min_size)
-        self.fill_holes.setChecked(settings.fill_holes)
-        self.edge_objects.setChecked(settings.edge_objects)
-        del blockers
+        for name in (*PLANES, *SLICES):
+            field, value = getattr(self, name), getattr(settings, name)
+            with QSignalBlocker(field):
+                if isinstance(field, QCheckBox):
+                    field.setChecked(value)
+                elif isinstance(field, NumberBox):
+                    field.set_value(value)
+                else:
+                    field.setValue(value)
 
-    def _say(self, text: str, tone: Any = "plain") -> None:
+    def _on_said(self, layer: Labels, text: str, tone: Tone) -> None:
+        if self._search is not None and self._search.layer is layer:
+            self._say(text, tone)
+            self.again.setVisible(self._search.is_corrected)
+
+    def _say(self, text: str, tone: Tone = "plain") -> None:
         self.note.setText(text)
         self.note.setVisible(bool(text))
         set_tone(self.note, tone)
 
 
-def _slider(description: str | None, lowest: float, highest: float) -> QLabeledDoubleSlider:
+def _slider(lowest: float, highest: float) -> QLabeledDoubleSlider:
     slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     slider.setRange(lowest, highest)
     slider.setSingleStep(0.01)
     slider.setDecimals(2)
-    slider.setToolTip(f"<qt>{description}</qt>")
     return slider
 
 
-def _ready(kept: KeptMaps, position: Position) -> Any:
-    """Find the basins of a plane, so that what comes next is quick."""
-    yield 0.0
-    kept.find(position, kept.settings)
+def _whole(lowest: int) -> NumberBox:
+    box = NumberBox()
+    box.whole, box.minimum = True, lowest
+    return box
 
 
-def _finding(kept: KeptMaps, position: Position, settings: ObjectSettings) -> Any:
-    yield 0.0
-    return kept.find(position, settings)
+def _value(field: QWidget) -> Any:
+    if isinstance(field, QCheckBox):
+        return field.isChecked()
+    return field.value() if isinstance(field, NumberBox) else round(field.value(), 2)

@@ -119,5 +119,5 @@ def _release(dock: ref[ObjectsDock]) -> None:
     if gone is not None:
         gone._let_go()
         for box in gone.boxes:
-            if isinstance(box, EditBox):
+            if isinstance(box, DecodeBox | EditBox):
                 box.let_go()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -15,18 +15,33 @@ from numpy.typing import NDArray
 
 from napari_unet.events import Box
 from napari_unet.inference.objects import LARGEST_AT_ONCE, decode
-from napari_unet.objects.basins import Basins, find_basins
+from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
-from napari_unet.objects.stack import link_planes, linked_axes, plane_settings
+from napari_unet.objects.stack import count_objects, link_planes, linked_axes, plane_settings
 from napari_unet.settings import ObjectSettings
+from napari_unet.viewer.objects.basin_cache import BasinCache, Position
 
 LARGEST = 1 << 30
 """Bytes of maps that are kept at most."""
 
-_BASINS = 8
-"""Planes whose basins are kept."""
 
-Position = tuple[int, ...]
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The objects of all planes of a layer.
+
+    Attributes
+    ----------
+    data : ndarray of int32
+        Of the layer's shape; 0 where nothing was predicted.
+    checksums : dict
+        Of every plane that was predicted, by its position.
+    n : int
+        How many objects there are.
+    """
+
+    data: NDArray[np.int32]
+    checksums: Mapping[Position, int]
+    n: int
 
 
 @dataclass(eq=False)
@@ -39,8 +54,8 @@ class KeptMaps:
         Foreground and height.
     leading : str
         Axes of the layer before the spatial ones.
-    linked : str
-        Of ``"ZT"`` those along which objects are linked.
+    linkable : str
+        Of ``"ZT"`` those along which objects are linked where there is more than one plane.
     settings : ObjectSettings
         With which the objects of the layer were found last.
     box : Box, optional
@@ -49,11 +64,16 @@ class KeptMaps:
 
     maps: NDArray[np.uint8]
     leading: str
-    linked: str
+    linkable: str
     settings: ObjectSettings
     box: Box | None = None
-    _basins: dict[Position, Basins] = field(default_factory=dict)
+    _basins: BasinCache = field(default_factory=BasinCache)
     _written: dict[Position, int] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the layer."""
+        return self.maps.shape[1:]
 
     @property
     def positions(self) -> list[Position]:
@@ -61,50 +81,96 @@ class KeptMaps:
         return list(product(*(range(*bounds) for bounds in self._box)))
 
     @property
+    def linked(self) -> str:
+        """The axes along which objects are linked."""
+        sides = tuple(stop - start for start, stop in self._box)
+        return linked_axes(self.leading, sides, self.linkable)
+
+    @property
     def _box(self) -> Box:
-        return self.box or tuple((0, size) for size in self.maps.shape[1 : 1 + len(self.leading)])
+        return self.box or tuple((0, size) for size in self.shape[: len(self.leading)])
 
-    def find(self, position: Position, settings: ObjectSettings) -> NDArray[np.int32]:
+    # any thread
+
+    def get_ready(self, position: Position) -> None:
+        """Find the basins of a plane before it is asked for."""
+        if self._plane(position)[0].size <= LARGEST_AT_ONCE:
+            self._basins_of(position, in_view=True)
+
+    def find(self, position: Position, settings: ObjectSettings, in_view: bool = True) -> NDArray[np.int32]:
         """Find the objects of one plane; quick when it was asked for before."""
-        key: Any = (slice(None), *position)
-        foreground, height = self.maps[key]
-        if foreground.size > LARGEST_AT_ONCE:
-            return decode(self.maps[key], settings)
-        basins = self._basins.pop(position, None) or find_basins(foreground, height)
-        self._basins[position] = basins  # the last asked for last
-        if len(self._basins) > _BASINS:
-            del self._basins[next(iter(self._basins))]
-        return cut(basins, foreground, settings)
+        maps = self._plane(position)
+        if maps[0].size > LARGEST_AT_ONCE:
+            return decode(maps, settings)
+        return cut(self._basins_of(position, in_view), maps[0], settings)
 
-    def finding(self, settings: ObjectSettings) -> Generator[float, None, NDArray[np.int32]]:
+    def finding(self, settings: ObjectSettings) -> Generator[float, None, Found]:
         """Find the objects of all planes and link them; yields the fraction done."""
-        found = np.zeros(self.maps.shape[1:], np.int32)
+        data = np.zeros(self.shape, np.int32)
         positions = self.positions
-        predicted = found[tuple(slice(*bounds) for bounds in self._box)]
-        linked = linked_axes(self.leading, predicted.shape, self.linked)
+        linked = self.linked
+        alone = plane_settings(settings, linked)
         for done, position in enumerate(positions):
-            found[position] = self.find(position, plane_settings(settings, linked))
+            data[position] = self.find(position, alone, in_view=False)
             yield (done + 1) / (len(positions) + 1)
+        predicted = data[tuple(slice(*bounds) for bounds in self._box)]
         link_planes(predicted, self.leading, linked, settings)
-        return found
+        largest = np.array([data[at].max(initial=0) for at in positions])
+        n = count_objects(largest.reshape(predicted.shape[: len(self.leading)]), self.leading, linked)
+        return Found(data, {at: checksum(data[at]) for at in positions}, n)
 
-    def note(self, position: Position, objects: Any) -> None:
-        """Take note of what was written into the layer."""
-        self._written[position] = _checksum(objects)
+    def checking(self, data: Any) -> Generator[float, None, bool]:
+        """Find out whether a layer with this data still holds what was written; yields between planes."""
+        for position in self._written:
+            if not self.is_untouched(data, position):
+                return False
+            yield 0.0
+        return True
 
-    def is_untouched(self, data: Any, position: Position | None = None) -> bool:
-        """Whether the layer, or one plane of it, still holds what was written."""
-        positions = self._written if position is None else [position]
-        return all(_checksum(data[at]) == self._written.get(at) for at in positions)
+    def completing(self, found: NDArray[np.int32], data: Any) -> Generator[float, None, bool]:
+        """The same as :meth:`checking`; then take over into ``found`` what the data hold beyond the prediction."""
+        if not (yield from self.checking(data)):
+            return False
+        predicted = set(self.positions)
+        for position in np.ndindex(*self.shape[: len(self.leading)]):
+            if position not in predicted:
+                found[position] = data[position]
+                yield 0.0
+        return True
+
+    def is_untouched(self, data: Any, position: Position) -> bool:
+        """Whether one plane still holds what was written."""
+        return tuple(data.shape) == self.shape and checksum(data[position]) == self._written.get(position)
+
+    def note(self, written: Mapping[Position, int]) -> None:
+        """Take note of what was written into the layer: the checksum of each plane."""
+        self._written.update(written)
+
+    def _plane(self, position: Position) -> NDArray[np.uint8]:
+        key: Any = (slice(None), *position)
+        return self.maps[key]
+
+    def _basins_of(self, position: Position, in_view: bool) -> Any:
+        foreground, height = self._plane(position)
+        return self._basins.basins(position, lambda: find_basins(foreground, height), in_view)
 
 
 _KEPT: WeakKeyDictionary[Labels, KeptMaps] = WeakKeyDictionary()
 
 
-def keep_maps(layer: Labels, kept: KeptMaps) -> None:
-    """Keep maps as long as their layer is there."""
-    for position in kept.positions:
-        kept.note(position, layer.data[position])
+def keep_maps(layer: Labels, kept: KeptMaps, written: Mapping[Position, int]) -> None:
+    """Keep maps as long as their layer is there.
+
+    Parameters
+    ----------
+    layer : Labels
+        Whose objects were found in them.
+    kept : KeptMaps
+        The maps.
+    written : dict
+        Checksum of what was written into each plane that was predicted, whatever it holds by now.
+    """
+    kept.note(written)
     _KEPT[layer] = kept
 
 
@@ -113,5 +179,6 @@ def maps_of(layer: Labels | None) -> KeptMaps | None:
     return None if layer is None else _KEPT.get(layer)
 
 
-def _checksum(objects: Any) -> int:
+def checksum(objects: Any) -> int:
+    """Of the objects of a plane, int32."""
     return zlib.crc32(np.ascontiguousarray(objects).data)
