@@ -16,6 +16,12 @@ def measure(it, qtbot):
     qtbot.waitUntil(lambda: not it.box.is_busy, timeout=WAIT)
 
 
+def tick(it, *names):
+    """Tick these images and no others, as in the menu."""
+    for action in it.box.choice.image_button.menu().actions():
+        action.setChecked(action.text() in names)
+
+
 def color_by(it, name):
     it.box.findings.color_box.setCurrentIndex(it.box.findings.color_box.findData(name))
     it.box.findings.color_box.activated.emit(it.box.findings.color_box.currentIndex())

@@ -7,8 +7,17 @@ from types import SimpleNamespace
 import pytest
 
 from measure_support import LABELS
+from napari_unet.viewer.objects import following
 from napari_unet.viewer.objects.measure_box import MeasureBox
+from napari_unet.viewer.score import changes
 from objects_support import Canvas
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Tables follow their layers without the pauses that a person needs."""
+    monkeypatch.setattr(following, "QUIET", 20)
+    monkeypatch.setattr(changes, "DELAY", 10)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -43,12 +43,7 @@ def copying(layer: Labels) -> Steps:
     """
     data = pixels(layer)
     shape, dtype = tuple(data.shape), np.dtype(data.dtype)
-    size, free = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize, available_memory()
-    if size > 0.8 * free:
-        raise InputError(
-            f"A copy of {layer.name} takes {size / 1e9:.1f} GB; {free / 1e9:.1f} GB of memory are free.",
-            "Close other programs, or crop the labels first.",
-        )
+    check_room(layer, dtype)
     copy = np.empty(shape, dtype)
     planes = list(np.ndindex(*shape[:-2]))
     for done, position in enumerate(planes):
@@ -57,6 +52,17 @@ def copying(layer: Labels) -> Steps:
             copy[where] = np.asarray(data[where])
             yield (done + top / shape[-2]) / len(planes)
     return copy
+
+
+def check_room(layer: Labels, dtype: np.dtype[Any]) -> None:
+    """Raise InputError where a copy of a layer, in this type, does not fit into the memory."""
+    shape = tuple(pixels(layer).shape)
+    size, free = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize, available_memory()
+    if size > 0.8 * free:
+        raise InputError(
+            f"A copy of {layer.name} takes {size / 1e9:.1f} GB; {free / 1e9:.1f} GB of memory are free.",
+            "Close other programs, or crop the labels first.",
+        )
 
 
 def add_copy(viewer: napari.Viewer, layer: Labels, data: np.ndarray) -> Labels:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -35,11 +36,27 @@ ORIGINAL = "the layer's own colours"
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What was measured; a deleted layer is not kept in memory for its numbers."""
+    """What was measured, and of what; deleted layers are not kept in memory for it.
+
+    Attributes
+    ----------
+    table : ObjectTable
+        The objects.
+    layer : weak reference to Labels
+        Whose they are.
+    name : str
+        What it was called.
+    images : tuple of weak references to Image layers
+        Whose intensities were measured.
+    volume : bool, optional
+        What was said of a stack: whether it is one volume.
+    """
 
     table: ObjectTable
     layer: ref[Labels]
     name: str
+    images: tuple[ref[ImageLayer], ...] = ()
+    volume: bool | None = None
 
 
 class Findings(QWidget):
@@ -101,16 +118,18 @@ class Findings(QWidget):
         self.color_box.setEnabled(self.layer is not None)
 
     def show_result(self, result: Measured) -> None:
-        """Show this, coloured as what was shown before."""
-        before, column, layer = self.result, self.color_box.currentData(), self.layer
-        if layer is not None:
+        """Show this; what was measured again looks as before: sorted, coloured, selected."""
+        before, layer = self.result, self.layer
+        again = layer is not None and layer is result.layer()
+        column = self.color_box.currentData() if layer is not None and again and is_colored(layer) else None
+        if layer is not None and (not again or column not in result.table.columns):
             original_colors(layer)  # there is one table, and one way back
+            column = None
         self.result, self._position = result, None
-        self._show()
+        if not again:
+            self.give_colors_back()  # those of a dock that was closed meanwhile
+        self._show(column, again)
         self.follow(() if before is None else tuple(before.table.columns))
-        if column in result.table.columns and before is not None and before.layer() is result.layer():
-            self.color_box.setCurrentIndex(self.color_box.findData(column))
-            self._color()
 
     def follow(self, replaced: tuple[str, ...] = ()) -> None:
         """Features and colours are those of the frame that is shown; a label may be in several."""
@@ -173,6 +192,7 @@ class Findings(QWidget):
             color_by_value(layer, table["label"], table[column], limits)
         except UNetError as error:
             self.said.emit(str(error), "error")
+            original_colors(layer)
             self.color_box.setCurrentIndex(0)
             self.legend.hide()
             return
@@ -185,20 +205,21 @@ class Findings(QWidget):
         centre_on(self._viewer, layer, place(result.table, row))
         layer.selected_label = int(result.table["label"][row])
 
-    def _show(self) -> None:
+    def _show(self, column: str | None = None, again: bool = False) -> None:
+        """Show the result, which is coloured by a column."""
         result = self.result
         self.setVisible(result is not None)
-        self.legend.hide()
+        self.legend.setVisible(column is not None)
         if result is None:
             return
         self.headline.setText(f"{result.name}: {row_count(result.table)}")
-        self.table.show_table(result.table)
-        self.give_colors_back()  # those of a dock that was closed meanwhile
+        self.table.show_table(result.table, again=again)
         with QSignalBlocker(self.color_box):
             self.color_box.clear()
             self.color_box.addItem(ORIGINAL, None)
             for name in colorable(result.table):
                 self.color_box.addItem(title(result.table, name), name)
+            self.color_box.setCurrentIndex(max(0, self.color_box.findData(column)))
 
 
 def narrow_form(*rows: tuple[str, Any]) -> QFormLayout:

@@ -36,15 +36,15 @@ class MeasuredModel(CellModel):
         names = [name for name in table.columns if is_shown(name)]
         # the number of an object comes first: the first column stays in sight
         names.sort(key=lambda name: name != "label")
-        self.table, self._names = table, names
+        self.table, self.names = table, names
         self.order: NDArray[np.intp] = np.arange(len(table))
         super().__init__([Cell(title(table, name)) for name in names], len(table), self._cell_at)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; what is undefined comes last, equals stay in the order they had."""
-        if not 0 <= column < len(self._names):
+        if not 0 <= column < len(self.names):
             return
-        values = self.table[self._names[column]][self.order]
+        values = self.table[self.names[column]][self.order]
         undefined = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
         _, ranks = np.unique(values, return_inverse=True)
         if order == Qt.SortOrder.DescendingOrder:
@@ -59,8 +59,23 @@ class MeasuredModel(CellModel):
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
+    def object_at(self, row: int) -> dict[str, int]:
+        """Which object is in a row: its label, and where there are several its frame or slice."""
+        place = self.order[row]
+        return {name: int(self.table[name][place]) for name in ("label", *self.table.positions)}
+
+    def row_of(self, wanted: dict[str, int]) -> int | None:
+        """The row of an object, None where it is not in the table."""
+        if set(wanted) != {"label", *self.table.positions}:
+            return None
+        found = np.ones(len(self.table), bool)
+        for name, value in wanted.items():
+            found &= self.table[name] == value
+        rows = np.flatnonzero(found[self.order])
+        return int(rows[0]) if len(rows) else None
+
     def _cell_at(self, row: int, column: int) -> Cell:
-        return Cell(_text(self.table[self._names[column]][self.order[row]]))
+        return Cell(_text(self.table[self.names[column]][self.order[row]]))
 
 
 class MeasuredTable(CellTable):
@@ -83,12 +98,35 @@ class MeasuredTable(CellTable):
         self.clicked.connect(self._choose)
         self.activated.connect(self._choose)
 
-    def show_table(self, table: ObjectTable) -> None:
-        """Show these objects, by their numbers."""
+    def show_table(self, table: ObjectTable, *, again: bool = False) -> None:
+        """Show these objects, by their numbers.
+
+        Parameters
+        ----------
+        table : ObjectTable
+            What was measured.
+        again : bool
+            Whether it was measured again: it is then sorted and scrolled as before, and what was selected stays so.
+        """
+        before, model, header = self.model(), MeasuredModel(table), self.horizontalHeader()
+        column, order, selected = "label", Qt.SortOrder.AscendingOrder, None
+        bars = self.verticalScrollBar(), self.horizontalScrollBar()
+        places = [0, 0]
+        if again and isinstance(before, MeasuredModel):
+            if before.names[header.sortIndicatorSection()] in model.names:
+                column, order = before.names[header.sortIndicatorSection()], header.sortIndicatorOrder()
+            selected = next((before.object_at(i.row()) for i in self.selectionModel().selectedRows()), None)
+            places = [bar.value() for bar in bars]
         self.setSortingEnabled(False)  # or the old order would be taken over column by column
-        self.show_cells(MeasuredModel(table))
-        self.horizontalHeader().setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+        self.show_cells(model)
+        header.setSortIndicator(model.names.index(column), order)
         self.setSortingEnabled(True)
+        row = None if selected is None else model.row_of(selected)
+        if row is not None:
+            self.selectRow(row)
+        self.doItemsLayout()  # how far it can be scrolled is known only then
+        for bar, place in zip(bars, places, strict=True):
+            bar.setValue(place)
 
     def _choose(self, index: QModelIndex) -> None:
         model = self.model()

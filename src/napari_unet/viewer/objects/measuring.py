@@ -10,6 +10,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 
 from napari_unet.errors import InputError, UNetError
+from napari_unet.images import Image
 from napari_unet.objects.measurement import measure_steps
 from napari_unet.objects.table import ObjectTable
 from napari_unet.scores.reading import is_volume
@@ -28,33 +29,57 @@ def fits(image: ImageLayer, labels: Labels) -> bool:
         return False
 
 
-def measuring(labels: Labels, image: ImageLayer | None) -> Generator[float, None, ObjectTable]:
+def measured_axes(labels: Labels, images: Sequence[ImageLayer]) -> str:
+    """A letter per dimension of the labels: as the first image says, where it covers the same pixels."""
+    fitting = [image for image in images[:1] if fits(image, labels)]
+    return image_from_layers(fitting).label_axes if fitting else layer_axes(labels)
+
+
+def measuring(
+    labels: Labels, images: Sequence[ImageLayer] = (), volume: bool | None = None
+) -> Generator[float, None, ObjectTable]:
     """Steps of measuring a layer, to be run off the GUI thread; what is needed of the layers is read at once.
+
+    Parameters
+    ----------
+    labels : Labels
+        Whose objects.
+    images : sequence of Image layers
+        Whose intensities, each a channel named after its layer, or several.
+    volume : bool, optional
+        Whether objects go through the slices of a stack; found from the labels unless given.
 
     Raises
     ------
     UNetError
         If the layers do not fit each other.
     """
-    data, axes = pixels(labels), layer_axes(labels)
+    data, axes = pixels(labels), measured_axes(labels, images)
     if np.dtype(data.dtype).kind not in "biu":
         raise InputError(f"{labels.name} holds {data.dtype} values.", "Labels must be whole numbers.")
-    intensity = None if image is None else image_from_layers([image])
-    if intensity is not None and intensity.label_shape == tuple(data.shape):
-        axes = intensity.label_axes
+    intensities = tuple(image_from_layers([image]) for image in images)
+    names = _channel_names(images, intensities)
     scale, unit = layer_scale(labels)
-    names = None
-    if image is not None and intensity is not None and intensity.n_channels == 1:
-        names = [image.name]
-    elif image is not None and image.rgb:
-        names = ["red", "green", "blue"]
 
     def steps() -> Generator[float, None, ObjectTable]:
         yield 0.0
-        volume = axes.endswith("ZYX") and is_volume(data)
-        return (yield from measure_steps(data, intensity, axes, scale, unit, names, volume=volume))
+        through = axes.endswith("ZYX") and (is_volume(data) if volume is None else volume)
+        return (yield from measure_steps(data, intensities, axes, scale, unit, names, volume=through))
 
     return steps()
+
+
+def _channel_names(layers: Sequence[ImageLayer], images: Sequence[Image]) -> list[str]:
+    """The layer's name, where it has several channels theirs, and where there are other layers too, both."""
+    names = []
+    for layer, image in zip(layers, images, strict=True):
+        n = image.n_channels
+        own = ["red", "green", "blue"] if layer.rgb else [f"channel_{i}" for i in range(1, n + 1)]
+        if n == 1:
+            names.append(layer.name)
+        else:
+            names += own if len(layers) == 1 else [f"{layer.name}_{name}" for name in own]
+    return names
 
 
 def layer_scale(layer: Labels) -> tuple[tuple[float, ...], str]:
@@ -98,6 +123,8 @@ def keep_features(layer: Labels, table: ObjectTable, ours: Sequence[str]) -> Non
     replaced = [name for name in (*ours, *found.columns) if name != "index"]
     theirs = theirs.drop(columns=[name for name in replaced if name in theirs.columns])
     if len(theirs.columns) > 1:
+        if found["index"].dtype == np.uint64:  # together with signed numbers they would become floats
+            found = found.astype({"index": object})
         found = theirs.merge(found, on="index", how="outer")
     layer.features = found
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_unet.viewer.score.choice import pixels
 
-SAMPLE = 1 << 20
+SAMPLE = 1 << 22
 """Pixels looked at for a change that napari does not announce, such as undo; all of a smaller layer."""
 
 DELAY = 300
@@ -21,11 +21,22 @@ DELAY = 300
 
 
 class ChangeWatch(QObject):
-    """Calls back once when one of some layers was painted on, given other data, or otherwise rewritten."""
+    """Calls back when one of some layers was painted on, given other data, or otherwise rewritten.
 
-    def __init__(self, on_change: Callable[[], None], parent: QObject | None = None) -> None:
+    Parameters
+    ----------
+    on_change : callable
+        Called after the first change, and then no more until :meth:`watch` is called again.
+    often : bool
+        Whether it is called during and after every change, as at every stroke of a brush.
+    """
+
+    def __init__(
+        self, on_change: Callable[[], None], parent: QObject | None = None, *, often: bool = False
+    ) -> None:
         super().__init__(parent)
         self._on_change = on_change
+        self._often = often
         self._layers: list[Labels] = []
         self._before: list[int | None] = []
         self._timer = QTimer(self)
@@ -57,7 +68,8 @@ class ChangeWatch(QObject):
         self._layers = []
 
     def _changed(self, event: Any = None) -> None:
-        self.stop()
+        if not self._often:
+            self.stop()
         self._on_change()
 
     def _wonder(self, event: Any = None) -> None:

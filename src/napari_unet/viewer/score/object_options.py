@@ -1,4 +1,4 @@
-"""How objects are told apart before they are scored: pieces of masks, slices of a stack."""
+"""How objects are told apart before they are scored or measured: pieces of masks, slices of a stack."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from napari_unet.labels import AnnotationKind
 
 STACKS: dict[str, tuple[bool | None, str]] = {
     "auto": (None, "One volume if the numbers go on from slice to slice, otherwise slice by slice."),
-    "one volume": (True, "Objects go through the slices and are matched in 3D."),
+    "one volume": (True, "Objects go through the slices: they are looked at in 3D."),
     "slice by slice": (False, "Every slice is an image of its own, and every frame of a time series."),
 }
+
+
+def stack_box() -> QComboBox:
+    """Whether a stack is one volume: its data is True, False, or None to find out."""
+    box = QComboBox()
+    for index, (name, (volume, tip)) in enumerate(STACKS.items()):
+        box.addItem(name, volume)
+        box.setItemData(index, tip, 3)  # Qt.ToolTipRole
+    box.setToolTip("\n".join(f"{name}: {tip}" for name, (_, tip) in STACKS.items()))
+    return box
 
 
 class ObjectOptions(QObject):
@@ -37,11 +47,7 @@ class ObjectOptions(QObject):
         self.components_box.setToolTip(
             "Number the connected pieces of equal value in both layers, and score these as objects."
         )
-        self.volume_box = QComboBox()
-        for name, (volume, tip) in STACKS.items():
-            self.volume_box.addItem(name, volume)
-            self.volume_box.setItemData(self.volume_box.count() - 1, tip, 3)  # Qt.ToolTipRole
-        self.volume_box.setToolTip("\n".join(f"{name}: {tip}" for name, (_, tip) in STACKS.items()))
+        self.volume_box = stack_box()
         self._form.addRow("Objects", self.components_box)
         self._form.addRow("Stack as", self.volume_box)
         self.components_box.toggled.connect(self._on_changed)
