@@ -26,8 +26,8 @@ LARGEST_LOOKED_AT = 1 << 25
 """Pixels of a plane, or voxels of a volume, that is searched for pieces at most: a few seconds."""
 
 MASKS = (
-    "The labels look like masks: few values in many separate pieces. Each value is measured as one object; "
-    "with components=True (--components) every connected piece is."
+    "The labels look like masks: few values in many pieces, each value measured as one object. If each connected piece "
+    "is an object, measure the components: --components (components=True in Python)."
 )
 
 Notice = Callable[[str], None]

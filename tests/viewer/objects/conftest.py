@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from measure_support import LABELS
-from napari_unet.viewer.objects import following
+from napari_unet.viewer.objects import following, measure_box
 from napari_unet.viewer.objects.measure_box import MeasureBox
 from napari_unet.viewer.score import changes
 from objects_support import Canvas
@@ -15,7 +15,9 @@ from objects_support import Canvas
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Tables follow their layers without the pauses that a person needs."""
+    """Tables follow their layers without the pauses that a person needs, however busy the computer is."""
+    monkeypatch.setattr(measure_box, "SLOW", 1e9)
+    monkeypatch.setattr(measure_box, "HITCH", 1e9)
     monkeypatch.setattr(following, "QUIET", 20)
     monkeypatch.setattr(changes, "DELAY", 10)
 

@@ -9,8 +9,10 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from kept_maps_support import dumbbell, dumbbells, lying
 from measure_support import LABELS, color_by, column, measure
 from napari_unet.viewer.objects import following, measure_box, measuring
+from napari_unet.viewer.objects.decode_box import DecodeBox
 from score_support import WAIT, headers
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -44,6 +46,19 @@ def test_after_every_change(open_box, qtbot, change):
     assert it.layer.features["index"].tolist() == [1, 9]
     assert column(it, "mean DAPI") == ["1", "1"]
     assert it.box.note.text() == "Saved cells.csv."
+
+
+@pytest.mark.parametrize("maps", [dumbbell(), dumbbells()], ids=["plane", "stack"])
+def test_after_a_slider_has_found_other_objects(open_box, qtbot, maps):
+    it = open_box()
+    it.chosen[0], _ = lying(maps, "Z" * (maps.ndim - 3))
+    it.viewer.add_layer(it.chosen[0])
+    finder = DecodeBox(it.viewer, lambda: it.chosen[0])
+    qtbot.addWidget(finder, before_close_func=lambda box: box.close_down())
+    measure(it, qtbot)
+    assert column(it, "label") == ["1"]
+    finder.splitting.setValue(0.95)
+    follows(it, qtbot, ["1", "2"])
 
 
 def test_undo_and_what_comes_after(open_box, qtbot):
@@ -146,9 +161,10 @@ def test_a_stroke_of_the_brush(open_dock, qtbot):
     follows(it, qtbot, ["1", "2", "4", "9"])
 
 
-def test_what_took_long_is_only_told(open_box, qtbot, monkeypatch):
+@pytest.mark.parametrize("limit", ["SLOW", "HITCH"])
+def test_what_took_long_is_only_told(open_box, qtbot, monkeypatch, limit):
     it = open_box()
-    monkeypatch.setattr(measure_box, "SLOW", 0.0)
+    monkeypatch.setattr(measure_box, limit, 0.0)
     measure(it, qtbot)
     correct(it.layer)
     qtbot.waitUntil(lambda: "changed since" in it.box.note.text(), timeout=WAIT)

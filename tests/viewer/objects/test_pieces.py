@@ -29,7 +29,7 @@ def test_a_mask_is_told_and_its_pieces_are_measured(open_box, qtbot):
     measure(it, qtbot)
     assert column(it, "label") == ["7"]
     qtbot.waitUntil(lambda: not it.box.pieces_button.isHidden(), timeout=WAIT)
-    assert "looks like a mask: one value in many separate pieces" in it.box.note.text()
+    assert it.box.note.text() == "cells looks like a mask: one value in many pieces, measured as one object."
     qtbot.mouseClick(it.box.pieces_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(it.viewer.layers) == 3 and not it.box.is_busy, timeout=WAIT)
     pieces = it.viewer.layers["cells pieces"]

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SLOW = 3.0
 """Seconds: what took longer is measured again only when somebody asks for it."""
 
+HITCH = 0.5
+"""Seconds: likewise what held the window up for longer, while many objects were shown and coloured."""
+
 PATIENCE = 1.0
 """Seconds after which a measurement that nobody asked for is seen, and can be stopped."""
 
@@ -58,7 +61,7 @@ class MeasureBox(QWidget):
         self._has_gone = False
         self._run, self._looking = Background(), Background()
         self._is_shown = True
-        self._took = 0.0
+        self._is_slow = False
         self._follower = Follower(self._follow, self)
         self._build()
         self._connect()
@@ -167,8 +170,9 @@ class MeasureBox(QWidget):
             elif not asked and is_mouse_held():  # a layer is not given other colours under a stroke
                 self._follower.call_later()
             else:
+                answered = monotonic()
                 self.findings.show_result(Measured(answer, layer, name, pictures, volume))
-                self._took = monotonic() - begun
+                self._is_slow = answered - begun > SLOW or monotonic() - answered > HITCH
                 if asked:
                     self._look_for_mask(layer, answer)
             self._update()
@@ -215,7 +219,7 @@ class MeasureBox(QWidget):
             return
         labels, images = self.findings.layer, [image() for image in result.images]
         there = [image for image in images if image is not None and image in self.viewer.layers]
-        if labels is None or len(there) < len(images) or self._took > SLOW:
+        if labels is None or len(there) < len(images) or self._is_slow:
             self._follower.rest()
             self._say(
                 "The layer changed since it was measured. Measure again for its objects now.", "warning"

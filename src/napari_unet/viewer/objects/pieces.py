@@ -34,11 +34,8 @@ def looking(labels: ArrayLike, table: ObjectTable) -> Generator[float, None, boo
 def advice(name: str, table: ObjectTable) -> str:
     """What to say of a mask that was measured."""
     n = len(np.unique(table["label"]))
-    values = "one value" if n == 1 else f"{n} values"
-    return (
-        f"{name} looks like a mask: {values} in many separate pieces. Each value was measured as one object, "
-        "however many pieces it has."
-    )
+    values = "one value in many pieces," if n == 1 else f"{n} values in many pieces, each"
+    return f"{name} looks like a mask: {values} measured as one object."
 
 
 def numbering(layer: Labels, volume: bool) -> Generator[float, None, NDArray[np.int32]]:

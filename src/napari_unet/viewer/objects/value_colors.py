@@ -92,7 +92,7 @@ def legend(low: float, high: float) -> str:
     """A strip of the colours between the values they stand for, as rich text."""
     if low != low:
         return "Nothing to colour by: the column holds no numbers."
-    colors = ensure_colormap(COLORMAP).map([i / 15 for i in range(16)])
+    colors = ensure_colormap(COLORMAP).map([i / 9 for i in range(10)])
     strip = "".join(
         f'<span style="color: rgb({r:.0f},{g:.0f},{b:.0f})">█</span>' for r, g, b, _ in 255 * colors
     )
