@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_unet.errors import InputError
-from napari_unet.objects.edits import Edit, Part, bounds, locate, named, whole
+from napari_unet.objects.edits import Edit, Part, among, bounds, locate, named, whole
 
 LABELS = np.array([[1, 1, 0, 2], [1, 1, 0, 2], [0, 0, 0, 0], [3, 3, 3, 0]], np.int32)
 
@@ -40,6 +40,13 @@ def test_objects_are_located_by_their_common_box():
     assert region == (slice(0, 4), slice(0, 4))
     np.testing.assert_array_equal(inside, np.isin(LABELS, [2, 3]))
     assert bounds(LABELS == 2) == (slice(0, 2), slice(3, 4))
+
+
+@pytest.mark.parametrize("objects", [[5, 2**63 + 1], [2**63 + 1], [2**64 - 1, 5, 2**63 + 1]])
+def test_large_ids_are_told_from_their_neighbours(objects):
+    labels = np.array([[5, 2**63 + 1, 2**63 + 2, 0]], np.uint64)
+    assert among(labels, objects).tolist() == [[5 in objects, True, False, False]]
+    assert among(np.array([-1, 3, 4], np.int8), [3, 300]).tolist() == [False, True, False]
 
 
 def test_what_is_not_there_is_said():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unet.errors import InputError
-from napari_unet.objects.edits import Edit, Part, Region, bounds, locate, named, whole
+from napari_unet.objects.edits import Edit, Part, Region, among, bounds, locate, named, whole
 from napari_unet.objects.overlap import number_objects
 
 
@@ -42,7 +42,7 @@ def merge(labels: NDArray[Any], objects: Sequence[int], part: Part | None = None
     view = part.of(labels)
     region, _ = locate(view, others)
     block = view[region].copy()
-    block[np.isin(block, others)] = kept
+    block[among(block, others)] = kept
     return part.edit(region, block, [kept])
 
 

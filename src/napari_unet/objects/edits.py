@@ -85,11 +85,20 @@ def locate(labels: NDArray[Any], objects: Sequence[int]) -> tuple[Region, NDArra
     InputError
         If none of them is there.
     """
-    inside = labels == objects[0] if len(objects) == 1 else np.isin(labels, objects)
+    inside = among(labels, objects)
     if not inside.any():
         raise InputError(f"{named(objects)} no pixel here.", "Pick what is to be changed anew.")
     region = bounds(inside)
     return region, inside[region]
+
+
+def among(labels: NDArray[Any], objects: Sequence[int]) -> NDArray[np.bool_]:
+    """Which pixels belong to one of some objects."""
+    if len(objects) == 1:
+        return np.asarray(labels == objects[0])
+    # of small numbers and those from 2**63 on NumPy would make floats, which cannot tell neighbours apart
+    large = labels.dtype == np.uint64
+    return np.isin(labels, np.array(objects, np.uint64 if large else np.int64))
 
 
 def bounds(inside: NDArray[np.bool_]) -> Region:

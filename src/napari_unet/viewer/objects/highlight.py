@@ -11,7 +11,7 @@ from napari.layers import Labels, Vectors
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_unet.objects.edits import bounds
+from napari_unet.objects.edits import among, bounds
 from napari_unet.viewer.layers import METADATA, selection_kept, unique_name
 from napari_unet.viewer.objects.part import displayed_axes, shown_position
 from napari_unet.viewer.score.error_layer import PLACEMENT
@@ -118,15 +118,16 @@ class Highlight:
             return np.empty((0, 2, layer.ndim))
         shown = layer.data[tuple(slice(None) if p is None else slice(p, p + 1) for p in position)]
         corner = np.array([p or 0 for p in position], float)
-        picked = np.isin(shown, self._objects)
+        picked = among(shown, self._objects)
         if not picked.any():
             return np.empty((0, 2, layer.ndim))
         box = bounds(picked)
         corner += [side.start for side in box]
         objects = np.where(picked[box], shown[box], 0)
+        none = objects.dtype.type(0)  # of the same type, or large numbers would become floats
         found = [np.empty((0, 2, layer.ndim))]
         for along, across in (plane, plane[::-1]):
-            ends = np.diff(objects, axis=across, prepend=0, append=0) != 0
+            ends = np.diff(objects, axis=across, prepend=none, append=none) != 0
             places = np.argwhere(ends) + corner
             sides = np.zeros((len(places), 2, layer.ndim))
             sides[:, 0] = places
