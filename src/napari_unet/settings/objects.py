@@ -58,7 +58,7 @@ class ObjectSettings(Settings):
         0.6,
         gt=0,
         le=1,
-        title="Overlap between slices",
+        title="Slice overlap",
         description="Outlines in two slices are one object if at least this fraction of the smaller lies within the "
         "other. Lower: objects that lean or taper are followed further, and more that only lie above each other are "
         "taken for one.",

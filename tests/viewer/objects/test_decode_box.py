@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
 
 from kept_maps_support import START, dumbbell, dumbbells, lying
 from napari_unet.viewer.objects.decode_box import SLICES, DecodeBox
@@ -41,21 +42,31 @@ def test_a_slider_finds_objects_again(bench: Any) -> None:
     assert layer.data.max() == 1
     desk = bench(layer)
     assert desk.box.settings == START
-    desk.box.splitting.setValue(0.95)
+    desk.box.splitting.set_value(0.95)
     desk.wait()
     assert layer.data.max() == 2
     assert desk.box.note.text() == "2 objects here."
     assert kept.settings.splitting == 0.95
-    desk.box.splitting.setValue(0.5)
+    desk.box.splitting.set_value(0.5)
     desk.wait()
     assert layer.data.max() == 1
+
+
+def test_keys_move_the_slider(bench: Any, qtbot: QtBot) -> None:
+    layer, kept = lying(dumbbell())
+    desk = bench(layer)
+    for _ in range(4):
+        qtbot.keyClick(desk.box.splitting.slider, Qt.Key.Key_PageUp)
+    desk.wait()
+    assert kept.settings.splitting == 0.9
+    assert layer.data.max() == 2
 
 
 def test_the_last_of_many_moves_counts(bench: Any) -> None:
     layer, kept = lying(dumbbell())
     desk = bench(layer)
     for value in (0.6, 0.7, 0.8, 0.9, 0.97):
-        desk.box.splitting.setValue(value)
+        desk.box.splitting.set_value(value)
     desk.wait()
     assert kept.settings.splitting == 0.97
     assert layer.data.max() == 2
@@ -66,7 +77,7 @@ def test_what_was_corrected_by_hand_is_never_overwritten(bench: Any) -> None:
     desk = bench(layer)
     layer.data_setitem((np.array([1, 2]), np.array([3, 3])), 9)
     before = layer.data.copy()
-    desk.box.splitting.setValue(0.95)
+    desk.box.splitting.set_value(0.95)
     desk.wait()
     np.testing.assert_array_equal(layer.data, before)
     assert desk.box.note.text() == CORRECTED
@@ -77,7 +88,7 @@ def test_what_was_corrected_by_hand_is_never_overwritten(bench: Any) -> None:
     desk.layer = copy
     desk.wait()
     desk.box.refresh()
-    desk.box.splitting.setValue(0.9)
+    desk.box.splitting.set_value(0.9)
     desk.wait()
     assert copy.data.max() == 2
     np.testing.assert_array_equal(layer.data, before)
@@ -133,7 +144,7 @@ def test_what_is_under_way_goes_on_when_another_layer_is_chosen(bench: Any) -> N
     layer, kept = lying(dumbbells(), "Z")
     other, _ = lying(dumbbell())
     desk = bench(layer)
-    desk.box.splitting.setValue(0.95)
+    desk.box.splitting.set_value(0.95)
     desk.layer = other
     desk.box.refresh()
     assert desk.box.settings == START
@@ -152,7 +163,7 @@ def test_a_box_that_is_closed_leaves_what_is_under_way(bench: Any) -> None:
     layer, _ = lying(dumbbells(), "Z")
     before = layer.data.copy()
     desk = bench(layer)
-    desk.box.splitting.setValue(0.95)
+    desk.box.splitting.set_value(0.95)
     desk.box.close_down()
     assert not desk.box.is_busy
     np.testing.assert_array_equal(layer.data, before)

@@ -57,7 +57,7 @@ def test_after_a_slider_has_found_other_objects(open_box, qtbot, maps):
     qtbot.addWidget(finder, before_close_func=lambda box: box.close_down())
     measure(it, qtbot)
     assert column(it, "label") == ["1"]
-    finder.splitting.setValue(0.95)
+    finder.splitting.set_value(0.95)
     follows(it, qtbot, ["1", "2"])
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from pydantic import ValidationError
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QVBoxLayout, QWidget
-from superqt import QLabeledDoubleSlider
 
 from napari_unet.errors import InputError
 from napari_unet.settings import ObjectSettings
 from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.form import expected
+from napari_unet.viewer.fraction_slider import FractionSlider
 from napari_unet.viewer.layers import unique_name
 from napari_unet.viewer.number_box import NumberBox
 from napari_unet.viewer.objects.basin_cache import Position
@@ -67,8 +67,8 @@ class DecodeBox(QWidget):
         self.refresh()
 
     def _build(self) -> None:
-        self.splitting, self.foreground = _slider(0.0, 1.0), _slider(0.05, 0.95)
-        self.slice_overlap = _slider(0.01, 1.0)
+        self.splitting, self.foreground = FractionSlider(0.0, 1.0), FractionSlider(0.05, 0.95)
+        self.slice_overlap = FractionSlider(0.01, 1.0)
         self.min_size, self.least_slices, self.slices_bridged = _whole(0), _whole(1), _whole(0)
         self.fill_holes, self.edge_objects = QCheckBox("Fill holes"), QCheckBox("Keep objects at the edge")
         self.note = Sentence()
@@ -95,12 +95,10 @@ class DecodeBox(QWidget):
         layout.addWidget(self.fold)
 
     def _connect(self) -> None:
-        for slider in (self.splitting, self.foreground, self.slice_overlap):
-            slider.valueChanged.connect(self._on_moved)
-        for number in (self.min_size, self.least_slices, self.slices_bridged):
-            number.value_changed.connect(self._on_moved)
-        for box in (self.fill_holes, self.edge_objects):
-            box.toggled.connect(self._on_moved)
+        for name in (*PLANES, *SLICES):
+            field = getattr(self, name)
+            changed = field.toggled if isinstance(field, QCheckBox) else field.value_changed
+            changed.connect(self._on_moved)
         self.again.clicked.connect(self.find_in_new_layer)
         self.fold.toggled.connect(self._get_ready_soon)
         self._soon.timeout.connect(self._get_ready)
@@ -247,10 +245,8 @@ class DecodeBox(QWidget):
             with QSignalBlocker(field):
                 if isinstance(field, QCheckBox):
                     field.setChecked(value)
-                elif isinstance(field, NumberBox):
-                    field.set_value(value)
                 else:
-                    field.setValue(value)
+                    field.set_value(value)
 
     def _on_said(self, layer: Labels, text: str, tone: Tone) -> None:
         if self._search is not None and self._search.layer is layer:
@@ -263,14 +259,6 @@ class DecodeBox(QWidget):
         set_tone(self.note, tone)
 
 
-def _slider(lowest: float, highest: float) -> QLabeledDoubleSlider:
-    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-    slider.setRange(lowest, highest)
-    slider.setSingleStep(0.01)
-    slider.setDecimals(2)
-    return slider
-
-
 def _whole(lowest: int) -> NumberBox:
     box = NumberBox()
     box.whole, box.minimum = True, lowest
@@ -278,6 +266,4 @@ def _whole(lowest: int) -> NumberBox:
 
 
 def _value(field: QWidget) -> Any:
-    if isinstance(field, QCheckBox):
-        return field.isChecked()
-    return field.value() if isinstance(field, NumberBox) else round(field.value(), 2)
+    return field.isChecked() if isinstance(field, QCheckBox) else field.value()
