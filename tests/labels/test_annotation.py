@@ -20,6 +20,7 @@ from napari_unet.labels import (
     LabelClass,
     default_annotation,
     default_color,
+    signed,
     to_class_indices,
 )
 
@@ -119,3 +120,12 @@ def test_values_that_no_prediction_can_hold_are_no_classes() -> None:
     assert default_annotation("objects", [2**62]).values == (0, 1)
     with pytest.raises(ValidationError):
         LabelClass(value=65536, name="a", color="#000000")
+
+
+def test_numbers_keep_their_value_with_a_sign_or_are_refused():
+    small, large = np.array([0, 2**63 - 1], np.uint64), np.array([0, 2**63], np.uint64)
+    assert signed(small).tolist() == [0, 2**63 - 1]
+    assert signed(np.array([-1, 3], np.int8)).tolist() == [-1, 3]
+    assert signed(np.zeros(0, np.uint64)).dtype == np.int64
+    with pytest.raises(AnnotationError, match=f"{2**63}.*Relabel"):
+        signed(large)

@@ -8,6 +8,7 @@ from napari_unet.labels.annotation import (
     LabelClass,
     default_annotation,
     default_color,
+    signed,
     to_class_indices,
     what_to_paint,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "default_annotation",
     "default_color",
     "infer_kind",
+    "signed",
     "summarize_labels",
     "to_class_indices",
     "what_to_paint",

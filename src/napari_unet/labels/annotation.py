@@ -143,3 +143,20 @@ def to_class_indices(labels: NDArray[Any], annotation: Annotation) -> NDArray[np
     inside = (labels >= 0) & (labels <= largest)
     # 0 fits every dtype: a number that does not would wrap around and turn into a class
     return np.where(inside, table[np.where(inside, labels, 0).astype(np.intp)], np.int16(IGNORE))
+
+
+def signed(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Numbers of objects with a sign, which negative ones need to mean unknown pixels.
+
+    Raises
+    ------
+    AnnotationError
+        If one is 2**63 or more: it would turn into a negative one.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype == np.uint64 and labels.size and labels.max() > np.iinfo(np.int64).max:
+        raise AnnotationError(
+            f"An object has the number {labels.max()}, and numbers from 2**63 on cannot be learnt from.",
+            "Number the objects anew, for example with Relabel all in the Objects dock.",
+        )
+    return labels.astype(np.int64)

@@ -14,7 +14,14 @@ from napari_unet.axes import leading_positions
 from napari_unet.errors import AnnotationError
 from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage
-from napari_unet.labels import IGNORE, Annotation, annotated_plane_mask, to_class_indices, what_to_paint
+from napari_unet.labels import (
+    IGNORE,
+    Annotation,
+    annotated_plane_mask,
+    signed,
+    to_class_indices,
+    what_to_paint,
+)
 
 _CHUNK = 2048
 """Side of the blocks in which labels are read while counting: bounds the memory of a large plane."""
@@ -60,7 +67,7 @@ def read_classes(annotated: AnnotatedImage, annotation: Annotation, box: Box) ->
 def read_objects(annotated: AnnotatedImage, box: Box) -> NDArray[np.int64]:
     """Number of the object of every pixel of a region: 0 outside, -1 where it is unknown."""
     labels = np.asarray(annotated.labels[tuple(slice(start, stop) for start, stop in box)])
-    return np.maximum(labels.astype(np.int64), IGNORE)
+    return np.maximum(signed(labels), IGNORE)
 
 
 def annotated_planes(

@@ -13,6 +13,7 @@ from skimage.measure import label
 
 from napari_unet.events import Notice
 from napari_unet.images import AnnotatedImage, ArrayLike
+from napari_unet.labels import signed
 
 _LOOKED_AT = 4
 """Planes of an image that are looked at to tell masks from objects."""
@@ -62,8 +63,7 @@ class NumberedPieces:
         if position in self._cache:
             self._cache.move_to_end(position)
             return self._cache[position]
-        values = np.asarray(self._labels[position] if position else self._labels[:])
-        values = values.astype(np.int64)
+        values = signed(np.asarray(self._labels[position] if position else self._labels[:]))
         numbered = np.asarray(label(np.maximum(values, 0), connectivity=1), np.int32)
         numbered[values < 0] = -1
         self._cache[position] = numbered
@@ -110,8 +110,7 @@ def _count(labels: ArrayLike, ndim: int) -> tuple[int, int]:
     """Values and connected pieces in a few planes that hold any."""
     n_values = n_pieces = n_planes = 0
     for position in np.ndindex(*labels.shape[: len(labels.shape) - ndim]):
-        plane = np.asarray(labels[position] if position else labels[:])
-        plane = np.maximum(plane.astype(np.int64), 0)
+        plane = np.maximum(signed(np.asarray(labels[position] if position else labels[:])), 0)
         if not plane.any():
             continue
         n_values += len(np.unique(plane[plane > 0]))
