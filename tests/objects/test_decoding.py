@@ -16,7 +16,7 @@ from skimage.segmentation import find_boundaries
 
 from napari_unet.errors import InputError
 from napari_unet.objects.basins import find_basins
-from napari_unet.objects.decoding import cut
+from napari_unet.objects.decoding import assemble, cut, find_fragments
 from napari_unet.scores.objects import score_image
 from napari_unet.settings import ObjectSettings
 
@@ -159,6 +159,39 @@ def test_maps_that_do_not_fit() -> None:
         find_basins(empty, empty / 255)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="axes"):
         find_basins(empty[0], empty[0])
+
+
+@given(HEIGHTS, st.integers(0, 2**31), st.sampled_from([0.1, 0.5]))
+@settings(max_examples=60, deadline=None)
+def test_fragments_serve_whatever_the_other_settings(
+    height: np.ndarray, seed: int, foreground: float
+) -> None:
+    probability = np.random.default_rng(seed).integers(0, 256, height.shape).astype(np.uint8)
+    basins = find_basins(probability, height)
+    fragments = find_fragments(basins, probability, ObjectSettings(foreground=foreground))
+    for splitting, min_size, holes, edge in (
+        (0.0, 0, True, True),
+        (0.7, 3, False, True),
+        (1.0, 2, True, False),
+    ):
+        wanted = ObjectSettings(
+            foreground=foreground,
+            splitting=splitting,
+            min_size=min_size,
+            fill_holes=holes,
+            edge_objects=edge,
+        )
+        found = assemble(fragments, wanted)
+        np.testing.assert_array_equal(found, cut(basins, probability, wanted))
+        for number in range(1, int(found.max(initial=0)) + 1):
+            assert label(found == number, connectivity=1).max() == 1
+
+
+def test_fragments_of_another_foreground_are_refused() -> None:
+    foreground, height = maps_of(discs((30, 25, 14)))
+    fragments = find_fragments(find_basins(foreground, height), foreground, ObjectSettings())
+    with pytest.raises(InputError, match="of another foreground"):
+        assemble(fragments, ObjectSettings(foreground=0.3))
 
 
 def test_a_volume() -> None:

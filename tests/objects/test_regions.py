@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 from skimage.measure import label
 
-from napari_unet.objects.regions import find_regions, find_runs, settle, summed
+from napari_unet.objects.regions import find_regions, find_runs, join, settle, summed
 from napari_unet.settings import ObjectSettings
 
 LABELS = arrays(np.int32, array_shapes(min_dims=2, max_dims=3, max_side=8), elements=st.integers(0, 2))
@@ -120,3 +122,19 @@ def test_objects_at_the_edge_go_with_their_holes() -> None:
     expected = np.zeros_like(labels)
     expected[2:7, 9:15] = 1
     np.testing.assert_array_equal(found, expected)
+
+
+def test_parts_that_are_joined_are_what_the_whole_would_be() -> None:
+    parts = np.array([[0, 2, 2, 0, 5], [1, 1, 3, 0, 5], [0, 0, 3, 4, 4]])
+    whole = np.array([0, 7, 7, 8, 8, 8])[parts]
+    found, painted = find_regions(find_runs(parts))
+    labels = np.array([0, 7, 7, 8, 8, 8])[found.labels]
+    one, other, _ = found.contacts
+    same = labels[one] == labels[other]
+    joined, number = join(replace(found, labels=labels), one[same], other[same])
+    expected, numbers = find_regions(find_runs(whole))
+    for name in ("labels", "sizes", "firsts", "outermost"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(expected, name))
+    for mine, theirs in zip(summed(joined.contacts), summed(expected.contacts), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(painted.paint(number), numbers.paint(np.arange(len(expected))))

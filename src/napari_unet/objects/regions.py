@@ -150,6 +150,38 @@ def find_regions(runs: Runs, ends: Sequence[tuple[bool, bool]] | None = None) ->
     return found, Runs(runs.shape, runs.starts, region)
 
 
+def join(regions: Regions, one: Integers, other: Integers) -> tuple[Regions, Integers]:
+    """Make one of regions that are parts of the same.
+
+    Parameters
+    ----------
+    regions : Regions
+        Parts; those that belong together have the same label.
+    one, other : ndarray of int
+        Pairs that belong together.
+
+    Returns
+    -------
+    Regions
+        In the order of their first pixels; contacts within one are left out.
+    ndarray of int, (number of parts,)
+        Which of them each part is in, from 0.
+    """
+    group, n = components(len(regions), one, other)
+    number = ranks(n, group, regions.firsts)[group] - 1
+    labels, outermost = np.zeros(n, regions.labels.dtype), np.zeros(n, bool)
+    firsts = np.full(n, np.iinfo(np.int64).max)
+    labels[number] = regions.labels
+    outermost[number[regions.outermost]] = True
+    np.minimum.at(firsts, number, regions.firsts)
+    sizes = np.bincount(number, weights=regions.sizes, minlength=n).astype(np.int64)
+    first, second, length = regions.contacts
+    first, second = number[first], number[second]
+    apart = first != second
+    contacts = (first[apart], second[apart], length[apart])
+    return Regions(labels, sizes, firsts, outermost, contacts), number
+
+
 def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
     """Number the objects: what becomes of each region.
 

@@ -36,7 +36,7 @@ from napari_unet.objects.ascent import (
 )
 from napari_unet.objects.basins import check_maps, span
 from napari_unet.objects.decoding import inside, objects_of
-from napari_unet.objects.regions import Regions, Runs, find_regions, find_runs, settle, summed
+from napari_unet.objects.regions import Regions, Runs, find_regions, find_runs, join, settle, summed
 from napari_unet.objects.seams import Seams, in_image
 from napari_unet.settings import ObjectSettings
 
@@ -212,23 +212,16 @@ class _Parts:
             alike.append((one[joined], other[joined]))
             if straight:
                 contacts.append(summed((one[~same], other[~same], np.ones(int((~same).sum()), np.int64))))
-        group, n = components(len(labels), *(np.concatenate(part) for part in zip(*alike, strict=True)))
-        firsts = np.concatenate([r.firsts for r in self._regions])
-        region = ranks(n, group, firsts)[group] - 1
         first, second, length = (np.concatenate(part) for part in zip(*contacts, strict=True))
-        whole = Regions(
-            labels=np.zeros(n, labels.dtype),
-            sizes=np.bincount(region, weights=np.concatenate([r.sizes for r in self._regions])).astype(
-                np.int64
-            ),
-            firsts=np.full(n, np.iinfo(np.int64).max),
-            outermost=np.zeros(n, bool),
-            contacts=(region[first], region[second], length),
+        parts = Regions(
+            labels=labels,
+            sizes=np.concatenate([r.sizes for r in self._regions]),
+            firsts=np.concatenate([r.firsts for r in self._regions]),
+            outermost=np.concatenate([r.outermost for r in self._regions]),
+            contacts=(first, second, length),
         )
-        whole.labels[region] = labels
-        np.minimum.at(whole.firsts, region, firsts)
-        whole.outermost[region[np.concatenate([r.outermost for r in self._regions])]] = True
-        found = settle(whole, settings)[region]
+        whole, number = join(parts, *(np.concatenate(part) for part in zip(*alike, strict=True)))
+        found = settle(whole, settings)[number]
         return [found[a:b] for a, b in zip(self._offsets[:-1], self._offsets[1:], strict=True)]
 
 

@@ -175,17 +175,17 @@ def test_another_slice_is_prepared_when_it_is_looked_at(bench: Any, qtbot: QtBot
     layer, kept = lying(dumbbells(), "Z")
     desk = bench(layer)
     desk.viewer.dims.set_point(0, 0)
-    qtbot.waitUntil(lambda: (0,) in kept._basins, timeout=10_000)
+    qtbot.waitUntil(lambda: (0,) in kept._fragments, timeout=10_000)
     desk.viewer.dims.set_point(0, 1)  # only passed through
     desk.viewer.dims.set_point(0, 2)
-    qtbot.waitUntil(lambda: (2,) in kept._basins, timeout=10_000)
-    assert (1,) not in kept._basins
+    qtbot.waitUntil(lambda: (2,) in kept._fragments, timeout=10_000)
+    assert (1,) not in kept._fragments
     desk.box.fold.collapse()
     desk.viewer.dims.set_point(0, 1)
     qtbot.waitUntil(lambda: not desk.box._soon.isActive(), timeout=10_000)
-    assert (1,) not in kept._basins
+    assert (1,) not in kept._fragments
     desk.box.fold.expand()
-    qtbot.waitUntil(lambda: (1,) in kept._basins, timeout=10_000)
+    qtbot.waitUntil(lambda: (1,) in kept._fragments, timeout=10_000)
 
 
 def test_a_size_that_is_no_number_is_told(bench: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from kept_maps_support import START, dumbbell, dumbbells, lying, result
+from napari_unet.viewer.objects import kept_maps
 from napari_unet.viewer.objects.kept_maps import KeptMaps, checksum
 
 
@@ -53,6 +56,31 @@ def test_a_plane_too_large_for_one_piece_is_decoded_in_blocks(monkeypatch: pytes
         monkeypatch.setattr(f"{module}.LARGEST_AT_ONCE", 100)
     monkeypatch.setattr("napari_unet.inference.objects._CORE", {2: 32})
     np.testing.assert_array_equal(kept.find((), START), whole)
+
+
+def test_what_was_found_out_about_a_plane_serves_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, kept = lying(dumbbells(), "Z")
+    found: list[str] = []
+
+    def watched(task: Any) -> Any:
+        def call(*given: Any) -> Any:
+            found.append(task.__name__)
+            return task(*given)
+
+        return call
+
+    for task in (kept_maps.find_basins, kept_maps.find_fragments):
+        monkeypatch.setattr(kept_maps, task.__name__, watched(task))
+    kept.get_ready((1,))
+    for options in ({}, {"splitting": 0.95}, {"min_size": 40, "fill_holes": False}):
+        kept.find((1,), START.model_copy(update=options))
+    assert found == ["find_basins", "find_fragments"]
+    kept.find((1,), START.model_copy(update={"foreground": 0.3}))
+    assert found == ["find_basins", "find_fragments", "find_fragments"]
+    for splitting in (0.5, 0.95):
+        result(kept.finding(START.model_copy(update={"splitting": splitting})))
+    assert found.count("find_basins") == 3
+    assert found.count("find_fragments") == 5
 
 
 def test_any_change_of_what_was_written_is_noticed() -> None:

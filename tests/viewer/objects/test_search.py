@@ -264,10 +264,10 @@ def test_an_error_is_told_and_changes_nothing(case: Any, monkeypatch: pytest.Mon
 def test_a_plane_is_prepared_unless_something_is_under_way(case: Any) -> None:
     it = case()
     it.search.get_ready((2,))
-    it._qtbot.waitUntil(lambda: (2,) in it.kept._basins, timeout=10_000)
+    it._qtbot.waitUntil(lambda: (2,) in it.kept._fragments, timeout=10_000)
     it.hold((0,))
     it.search.want(APART, (2,))
     it.search.get_ready((1,))
     it.wait_until_held()
-    assert (1,) not in it.kept._basins
+    assert (1,) not in it.kept._fragments
     it.wait()

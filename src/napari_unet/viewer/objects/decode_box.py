@@ -21,8 +21,8 @@ from napari_unet.viewer.form import expected
 from napari_unet.viewer.fraction_slider import FractionSlider
 from napari_unet.viewer.layers import unique_name
 from napari_unet.viewer.number_box import NumberBox
-from napari_unet.viewer.objects.basin_cache import Position
 from napari_unet.viewer.objects.kept_maps import KeptMaps, checksum, keep_maps, maps_of
+from napari_unet.viewer.objects.plane_cache import Position
 from napari_unet.viewer.objects.search import Search
 from napari_unet.viewer.sentence import Sentence
 from napari_unet.viewer.style import Tone, set_tone

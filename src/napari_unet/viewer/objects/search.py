@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from napari_unet.errors import UNetError
 from napari_unet.settings import ObjectSettings
-from napari_unet.viewer.objects.basin_cache import Position
 from napari_unet.viewer.objects.editable import obstacle
 from napari_unet.viewer.objects.kept_maps import Found, KeptMaps, checksum
+from napari_unet.viewer.objects.plane_cache import Position
 from napari_unet.viewer.score.background import Background
 from napari_unet.viewer.style import Tone
 
