@@ -4,10 +4,12 @@ Needs ``../shared/data``; prints the mean F1 of 3D objects at an IoU of 0.5 for 
 that the other embryos would make for each. Those that ``benchmarks.objects`` holds out are left alone::
 
     python -m benchmarks.linking
+    python -m benchmarks.linking --smallest   # small objects left out of slices, or out of the linked stack
 """
 
 from __future__ import annotations
 
+import argparse
 from itertools import combinations
 from pathlib import Path
 
@@ -43,8 +45,13 @@ WAYS = [
 ]
 DEFAULT = {"least_overlap": 0.6, "max_gap": 1, "least_slices": 2}
 
+SMALLEST = (0, 5, 10, 20, 40, 80)
+
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smallest", action="store_true")
+    wanted = parser.parse_args()
     held_out = SETS["bbbc050"].held_out
     paths = [path for i, path in enumerate(sorted(DATA.glob("*.tif"))) if i not in held_out]
     truth = {path.stem: np.asarray(read_labels(path)).astype(np.int32) for path in paths}
@@ -55,6 +62,9 @@ def main() -> None:
         for seed in range(1 if errors == "none" else 2)
         for rng in [np.random.default_rng([seed, 7])]
     }
+    if wanted.smallest:
+        compare_smallest(truth, spoilt)
+        return
     table = {}
     print(
         "least_slices  max_gap  least_overlap  " + "  ".join(f"{errors:>6}" for errors in ERRORS) + "    mean"
@@ -74,6 +84,30 @@ def main() -> None:
         best = max(table, key=lambda n: np.mean([f for other, f in table[n].items() if other != name]))
         print(f"{name}: the others choose {WAYS[best]}, which gives it {table[best][name]:.3f}; "
               f"the default {table[WAYS.index(DEFAULT)][name]:.3f}")  # fmt: skip
+
+
+def compare_smallest(truth: dict[str, np.ndarray], spoilt: dict[tuple[str, str, int], np.ndarray]) -> None:
+    """Objects of fewer pixels left out of every slice before linking, or of fewer voxels after it."""
+    print("smallest  counted in  " + "  ".join(f"{errors:>6}" for errors in ERRORS) + "    mean")
+    for least in SMALLEST:
+        for counted in ("slices", "stack"):
+            f1 = {}
+            for key, stack in spoilt.items():
+                if counted == "slices":
+                    found = link_slices(np.stack([without_small(plane, least) for plane in stack]))
+                else:
+                    found = without_small(link_slices(stack), least)
+                f1[key] = score(found, truth[key[1]])
+            cells = [np.mean([f for key, f in f1.items() if key[0] == errors]) for errors in ERRORS]
+            print(
+                f"{least:8}  {counted:10}  " + "  ".join(f"{cell:6.3f}" for cell in (*cells, np.mean(cells)))
+            )
+
+
+def without_small(objects: np.ndarray, least: int) -> np.ndarray:
+    """Without those of fewer pixels or voxels."""
+    large = np.bincount(objects.reshape(-1)) >= least
+    return np.where(large[objects], objects, 0).astype(np.int32)
 
 
 def score(found: np.ndarray, truth: np.ndarray) -> float:
