@@ -37,6 +37,18 @@ def test_pairs_are_those_of_counting(first, second):
     assert found == counted
 
 
+@settings(max_examples=50, deadline=None)
+@given(PLANES, PLANES, st.integers(0, 2**16))
+def test_of_chosen_objects_the_pairs_are_the_same(first, second, seed):
+    a, b = number_objects(first), number_objects(second)
+    random = np.random.default_rng(seed)
+    chosen = tuple(random.random(len(it) + 1) < 0.5 for it in (a, b))
+    pairs, some = shared_pixels(a, b), shared_pixels(a, b, chosen)
+    expected = pairs.where(chosen[0][pairs.first] & chosen[1][pairs.second])
+    for name in ("first", "second", "pixels", "iou", "containment"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(expected, name))
+
+
 def test_what_is_no_label_image_is_told():
     with pytest.raises(InputError, match="whole numbers"):
         number_objects(np.array([[0.5]]))

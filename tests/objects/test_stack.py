@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.objects.stack import count_objects, link_planes, linked_axes, plane_settings
+from napari_unet.objects.stack import count_objects, link_planes, linked_axes, linking_planes, plane_settings
 from napari_unet.settings import ObjectSettings
 
 SHAPE = (2, 3, 4, 9)
@@ -61,6 +61,18 @@ def test_the_settings_say_how_slices_are_linked() -> None:
     assert numbers(slice_overlap=0.5) == [[], [1, 2], [1, 2], [2]]
     assert numbers(slices_bridged=2) == [[1], [2], [2], [1, 2]]
     assert numbers(edge_objects=False, least_slices=1) == [[1], [2], [3], [4]]
+
+
+def test_linking_says_how_far_it_is_and_can_be_left() -> None:
+    planes = series()
+    fractions = list(linking_planes(planes, "TZ", "ZT", ObjectSettings()))
+    assert fractions == sorted(fractions)
+    assert len(fractions) == 2 * 2 * 3 + 2
+    assert fractions[-1] == 1
+    assert list(linking_planes(planes, "TZ", "", ObjectSettings())) == []
+    steps = linking_planes(planes, "TZ", "Z", ObjectSettings())
+    assert 0 <= next(steps) < 1
+    steps.close()
 
 
 def test_the_edge_counts_after_linking_only_where_slices_are_linked() -> None:

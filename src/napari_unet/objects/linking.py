@@ -124,10 +124,12 @@ class SliceLinker:
             check_shape(objects, self._recent[-1].objects, "slice")
         given = np.zeros(len(objects) + 1, np.int64)
         neighbours = shared_pixels(self._recent[-1].objects, objects) if self._recent else None
-        for back, earlier in enumerate(reversed(self._recent)):
-            pairs = neighbours if back == 0 else shared_pixels(earlier.objects, objects)
-            if pairs is not None:
-                self._link(earlier, pairs, given)
+        if neighbours is not None:
+            self._link(self._recent[-1], neighbours, given)
+        for earlier in reversed(self._recent[:-1]):
+            self._link(
+                earlier, shared_pixels(earlier.objects, objects, (~earlier.continued, given == 0)), given
+            )
         self._links.append(given[given > 0])
         new = np.flatnonzero(given[1:] == 0) + 1
         given[new] = self._new_ids(len(new))

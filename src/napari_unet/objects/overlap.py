@@ -117,12 +117,31 @@ class SharedPixels:
         )
 
 
-def shared_pixels(first: NumberedObjects, second: NumberedObjects) -> SharedPixels:
-    """Count the pixels that the objects of two images of equal shape share."""
+def shared_pixels(
+    first: NumberedObjects,
+    second: NumberedObjects,
+    chosen: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+) -> SharedPixels:
+    """Count the pixels that the objects of two images of equal shape share.
+
+    Parameters
+    ----------
+    first, second : NumberedObjects
+        The objects.
+    chosen : tuple of ndarray of bool, shape (n + 1,), optional
+        By number whether an object of the first, and of the second, is of interest.
+    """
     a, b = first.numbers.reshape(-1), second.numbers.reshape(-1)
+    begins = np.ones(len(a), bool)  # of runs of equal pairs, of which there are far fewer than pixels
+    begins[1:] = (a[1:] != a[:-1]) | (b[1:] != b[:-1])
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(starts, append=len(a))
+    a, b = a[starts], b[starts]
     both = (a > 0) & (b > 0)
-    ones = np.ones(int(np.count_nonzero(both)), np.int64)
-    table = coo_array((ones, (a[both], b[both])), shape=(len(first) + 1, len(second) + 1)).tocsr().tocoo()
+    if chosen is not None:
+        both &= chosen[0][a] & chosen[1][b]
+    table = coo_array((lengths[both], (a[both], b[both])), shape=(len(first) + 1, len(second) + 1)).tocsr()
+    table = table.tocoo()
     rows, columns, pixels = table.row.astype(np.intp), table.col.astype(np.intp), table.data
     sizes = first.sizes[rows], second.sizes[columns]
     return SharedPixels(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Generator, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.objects.linking import link_frames, link_slices
+from napari_unet.objects.linking import FrameLinker, SliceLinker
 from napari_unet.settings import ObjectSettings
 
 
@@ -56,22 +56,48 @@ def link_planes(stack: NDArray[np.int32], leading: str, linked: str, settings: O
     settings : ObjectSettings
         How objects are to be found.
     """
-    through_slices = partial(
-        link_slices,
+    for _ in linking_planes(stack, leading, linked, settings):
+        pass
+
+
+def linking_planes(
+    stack: NDArray[np.int32], leading: str, linked: str, settings: ObjectSettings
+) -> Generator[float, None, None]:
+    """The same as :func:`link_planes` in steps of the fraction done, to be closed to cancel."""
+    for done, axis in enumerate(linked):
+        along = leading.index(axis)
+        kept = [along] if axis == "Z" else [along, *(leading.index(a) for a in linked if a == "Z")]
+        others = [i for i in range(len(leading)) if i not in kept]
+        positions = list(np.ndindex(*(stack.shape[i] for i in others)))
+        for nth, position in enumerate(positions):
+            chosen = dict(zip(others, position, strict=True))
+            view = stack[tuple(chosen.get(i, slice(None)) for i in range(stack.ndim))]
+            view = np.moveaxis(view, sorted(kept).index(along), 0)
+            for fraction in _slices(view, settings) if axis == "Z" else _frames(view):
+                yield (done + (nth + fraction) / len(positions)) / len(linked)
+
+
+def _slices(stack: NDArray[np.int32], settings: ObjectSettings) -> Iterator[float]:
+    linker = SliceLinker(
         least_overlap=settings.slice_overlap,
         max_gap=settings.slices_bridged,
         least_slices=settings.least_slices,
         edge_objects=settings.edge_objects,
     )
-    for axis in linked:
-        along = leading.index(axis)
-        kept = [along] if axis == "Z" else [along, *(leading.index(a) for a in linked if a == "Z")]
-        others = [i for i in range(len(leading)) if i not in kept]
-        for position in np.ndindex(*(stack.shape[i] for i in others)):
-            chosen = dict(zip(others, position, strict=True))
-            view = stack[tuple(chosen.get(i, slice(None)) for i in range(stack.ndim))]
-            view = np.moveaxis(view, sorted(kept).index(along), 0)
-            (through_slices if axis == "Z" else link_frames)(view, out=view)
+    for z, plane in enumerate(stack):
+        plane[...] = linker.add(plane)
+        yield z / len(stack)
+    final = linker.finish()
+    for plane in stack:
+        plane[...] = final[plane]
+        yield 1.0
+
+
+def _frames(series: NDArray[np.int32]) -> Iterator[float]:
+    linker = FrameLinker()
+    for t, frame in enumerate(series):
+        frame[...] = linker.add(frame)
+        yield (t + 1) / len(series)
 
 
 def count_objects(largest: NDArray[np.integer], leading: str, linked: str) -> int:

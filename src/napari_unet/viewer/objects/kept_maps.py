@@ -17,7 +17,7 @@ from napari_unet.events import Box
 from napari_unet.inference.objects import LARGEST_AT_ONCE, decode
 from napari_unet.objects.basins import Basins, find_basins
 from napari_unet.objects.decoding import Fragments, assemble, find_fragments
-from napari_unet.objects.stack import count_objects, link_planes, linked_axes, plane_settings
+from napari_unet.objects.stack import count_objects, linked_axes, linking_planes, plane_settings
 from napari_unet.settings import ObjectSettings
 from napari_unet.viewer.objects.plane_cache import PlaneCache, Position
 
@@ -100,8 +100,9 @@ class KeptMaps:
     # any thread
 
     def get_ready(self, position: Position) -> None:
-        """Find out what is needed of a plane before it is asked for."""
+        """Find out what is needed of a plane, with this foreground or another, before it is asked for."""
         if self._plane(position)[0].size <= LARGEST_AT_ONCE:
+            self._basins_of(position, in_view=True)
             self._fragments_of(position, self.settings, in_view=True)
 
     def find(self, position: Position, settings: ObjectSettings, in_view: bool = True) -> NDArray[np.int32]:
@@ -119,9 +120,10 @@ class KeptMaps:
         alone = plane_settings(settings, linked)
         for done, position in enumerate(positions):
             data[position] = self.find(position, alone, in_view=False)
-            yield (done + 1) / (len(positions) + 1)
+            yield (0.5 if linked else 1.0) * (done + 1) / len(positions)
         predicted = data[tuple(slice(*bounds) for bounds in self._box)]
-        link_planes(predicted, self.leading, linked, settings)
+        for fraction in linking_planes(predicted, self.leading, linked, settings):
+            yield 0.5 + 0.5 * fraction
         largest = np.array([data[at].max(initial=0) for at in positions])
         n = count_objects(largest.reshape(predicted.shape[: len(self.leading)]), self.leading, linked)
         return Found(data, {at: checksum(data[at]) for at in positions}, n)
@@ -157,12 +159,13 @@ class KeptMaps:
         key: Any = (slice(None), *position)
         return self.maps[key]
 
-    def _fragments_of(self, position: Position, settings: ObjectSettings, in_view: bool) -> Fragments:
+    def _basins_of(self, position: Position, in_view: bool) -> Basins:
         foreground, height = self._plane(position)
+        return self._basins.get(position, lambda: find_basins(foreground, height), in_view)
 
+    def _fragments_of(self, position: Position, settings: ObjectSettings, in_view: bool) -> Fragments:
         def find() -> Fragments:
-            basins = self._basins.get(position, lambda: find_basins(foreground, height), in_view)
-            return find_fragments(basins, foreground, settings)
+            return find_fragments(self._basins_of(position, in_view), self._plane(position)[0], settings)
 
         def fits(kept: Fragments) -> bool:
             return kept.foreground == settings.foreground
