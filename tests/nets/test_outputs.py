@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_unet.directions import direction_table
 from napari_unet.nets.outputs import (
     DEEPEST,
     class_indices,
     class_probabilities,
+    direction_codes,
     logits_of,
+    n_outputs,
     object_maps,
     probabilities,
 )
@@ -32,8 +35,25 @@ def test_probabilities_and_back(n: int, outputs: Outputs) -> None:
     torch.testing.assert_close(probabilities(logits_of(found, outputs), outputs), found, atol=1e-6, rtol=1e-4)
 
 
+def test_vectors_are_no_probabilities() -> None:
+    given = logits(3)
+    found = probabilities(given, "flows")
+    assert torch.equal(found[:, 0], torch.sigmoid(given[:, 0]))
+    assert torch.equal(found[:, 1:], given[:, 1:])
+    torch.testing.assert_close(logits_of(found, "flows"), given, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
-    ("n", "outputs"), [(1, "classes"), (2, "classes"), (4, "classes"), (3, "borders"), (3, "distances")]
+    ("n", "outputs"),
+    [
+        (1, "classes"),
+        (2, "classes"),
+        (4, "classes"),
+        (3, "borders"),
+        (3, "distances"),
+        (3, "flows"),
+        (4, "flows"),
+    ],
 )
 def test_the_likeliest_class_is_the_one_chosen(n: int, outputs: Outputs) -> None:
     given = logits(n)
@@ -70,3 +90,27 @@ def test_height_of_class_networks_is_the_probability_of_the_inside(outputs: Outp
     assert maps.shape == (2, 2, 5, 6)
     assert torch.equal(maps[:, 0], (255 * class_probabilities(given, outputs)[:, 1]).round().to(torch.uint8))
     assert torch.equal(maps[:, 1], (255 * probabilities(given, outputs)[:, 1]).round().to(torch.uint8))
+
+
+def test_how_many_outputs_there_are() -> None:
+    assert [n_outputs("classes", 2, n) for n in (2, 5)] == [2, 5]
+    assert [n_outputs(of, 2, 2) for of in ("borders", "distances", "flows")] == [3, 3, 3]
+    assert [n_outputs(of, 3, 2) for of in ("borders", "distances", "flows")] == [3, 3, 4]
+
+
+@pytest.mark.parametrize(("ndim", "degrees"), [(2, 0.71), (3, 10.0)])
+def test_directions_are_kept_as_codes(ndim: int, degrees: float) -> None:
+    vectors = torch.randn(2, ndim, *(3, 20, 30)[-ndim:], generator=torch.Generator().manual_seed(0))
+    codes = direction_codes(vectors)
+    assert codes.dtype == torch.uint8
+    assert codes.shape == (2, *vectors.shape[2:])
+    kept = torch.tensor(direction_table(ndim))[codes.long()].movedim(-1, 1)
+    cosine = torch.cosine_similarity(kept, vectors, dim=1)
+    assert torch.rad2deg(torch.acos(cosine.clamp(max=1))).max() < degrees
+
+
+def test_maps_of_flows_hold_foreground_and_directions() -> None:
+    given = logits(3)
+    foreground, codes = object_maps(given, "flows").unbind(1)
+    assert torch.equal(foreground, (255 * torch.sigmoid(given[:, 0])).round().to(torch.uint8))
+    assert torch.equal(codes, direction_codes(given[:, 1:]))

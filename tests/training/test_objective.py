@@ -17,6 +17,7 @@ from napari_unet.requests import TrainingRequest
 from napari_unet.settings import LossName, TrainSettings
 from napari_unet.training.fit import fit
 from napari_unet.training.losses import TERMS, CombinedLoss
+from napari_unet.training.object_flows import FlowLoss
 from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
 from napari_unet.training.object_weights import SeparatedLoss, pair_weights, separated
 from napari_unet.training.objective import applicable, choose_objective
@@ -160,6 +161,7 @@ def test_border_weights_on_real_touching_nuclei(shared_data, tmp_path):
     [
         ("distances", "distances", DistanceLoss),
         ("borders", "borders", BorderClassLoss),
+        ("flows", "flows", FlowLoss),
         ("weights", "classes", SeparatedLoss),
     ],
 )

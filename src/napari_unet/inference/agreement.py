@@ -67,7 +67,7 @@ def _piece(network: UNet, tile: Tile, logits: Tensor) -> Box:
 
 
 def _margins(logits: Tensor, outputs: Outputs) -> Tensor:
-    if len(logits) == 1 or outputs == "distances":
+    if len(logits) == 1 or outputs in ("distances", "flows"):
         return logits[FOREGROUND].abs()
     best = logits.topk(2, dim=0).values
     return best[0] - best[1]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.events import Box
-from napari_unet.inference.symmetry import Symmetry
 from napari_unet.inference.tiles import Tile, mirrored_tile, padded_tile, read_mirrored
 from napari_unet.nets import UNet
+from napari_unet.nets.symmetry import Symmetry
 
 Read = Callable[[Box], NDArray[np.float32]]
 """From a box in spatial axes, inside the image, to normalised pixels ``(C, *box)``."""

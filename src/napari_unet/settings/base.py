@@ -10,10 +10,10 @@ Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Norm = Literal["batch", "group", "instance"]
 LossName = Literal["cross-entropy+dice", "cross-entropy", "focal", "focal+dice", "dice"]
-ObjectTargets = Literal["borders", "distances", "weights"]
+ObjectTargets = Literal["borders", "distances", "flows", "weights"]
 """What a network learns about objects, see :mod:`napari_unet.training.object_targets`."""
 
-Outputs = Literal["classes", "borders", "distances"]
+Outputs = Literal["classes", "borders", "distances", "flows"]
 """What a network's outputs mean, see :mod:`napari_unet.nets.outputs`."""
 
 

@@ -172,8 +172,8 @@ class TrainSettings(ComputeSettings):
         "borders",
         title="Objects by",
         description="What is learnt from objects, each with its own number. borders: a class of its own for the "
-        "border; distances: how far inside an object a pixel lies; weights: the foreground, with the pixels between "
-        "objects counting more, as in the U-Net paper.",
+        "border; distances: how far inside an object a pixel lies; flows: where the middle of its object is, as in "
+        "Cellpose; weights: the foreground, with the pixels between objects counting more, as in the U-Net paper.",
         json_schema_extra=ADVANCED,
     )
     validation_fraction: float = Field(

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_unet.nets.symmetry import Symmetry
 from napari_unet.settings import AugmentationSettings
 from napari_unet.training.patches import UNSEEN
-from napari_unet.training.views import Turn, random_turn
+from napari_unet.training.views import random_turn
 
 ELASTIC_SPACING = 32
 """Pixels between the control points of the elastic deformation."""
@@ -79,7 +80,7 @@ class Augmentation:
             moved, classes = (torch.cat([batch, batch[:again]]) for batch in (moved, classes))
         return self._intensities(moved), classes
 
-    def random_turn(self, ndim: int) -> Turn:
+    def random_turn(self, ndim: int) -> Symmetry:
         """Draw what the second views of a batch are turned by."""
         return random_turn(self.settings, ndim, self._random)
 

@@ -102,7 +102,7 @@ class Batches:
         if again:
             views = TwoViews(self._augmentation.random_turn(len(self._size)), targets[:again] != UNSEEN)
             images, targets = (
-                torch.cat([batch[:-again], views.turn.apply(batch[-again:])]) for batch in (images, targets)
+                torch.cat([batch[:-again], views.turn.turn(batch[-again:])]) for batch in (images, targets)
             )
         images = images.contiguous(memory_format=self._format)
         return Batch(images, targets.clamp(min=IGNORE), views)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from napari_unet.events import Box
 from napari_unet.inference.objects import decode
 from napari_unet.nets import UNet
-from napari_unet.nets.outputs import N_OUTPUTS, class_indices, object_maps
+from napari_unet.nets.outputs import class_indices, object_maps
 from napari_unet.scores import Confusion
 from napari_unet.scores.objects import ObjectScores, score_image, summarize
 from napari_unet.settings import ObjectSettings
@@ -116,7 +116,7 @@ class HeldOut:
             if stop():
                 return None
             classes = as_classes(objects, self._reader.numbered)
-            target = torch.from_numpy(objects if outputs in N_OUTPUTS else classes)[None].to(device)
+            target = torch.from_numpy(classes if outputs == "classes" else objects)[None].to(device)
             losses.append(float(criterion(logits, target)))
             weights.append(np.count_nonzero(classes >= 0))
             confusion.add(class_indices(logits, outputs)[0].cpu().numpy(), classes)

@@ -112,24 +112,46 @@ def closeness(objects: Tensor, spacing: Sequence[float] | None = None) -> Tensor
     -------
     Tensor of float32, as ``objects``
     """
-    n, shape = len(objects), objects.shape[1:]
-    n_numbers = int(objects.max()) + 1
-    first = torch.arange(n, device=objects.device).view(-1, *[1] * len(shape)) * n_numbers
-    number = (objects.clamp(min=0) + first).flatten()
+    spacing = spacing or [1.0] * (objects.ndim - 1)
+    offsets, size = from_centres(objects, spacing)
+    squared = torch.stack([offset**2 for offset in offsets]).sum(0)
+    ball = {1: 2.0, 2: pi, 3: 4 / 3 * pi}[len(spacing)]  # content of the ball of radius 1
+    radius = (size * prod(spacing) / ball) ** (1 / len(spacing))
+    return torch.exp(-squared / radius**2) * (objects > 0)
 
-    def gathered(values: Tensor | None = None) -> Tensor:
-        return torch.bincount(number, values, minlength=n * n_numbers).float()
 
-    size = gathered().clamp(min=1)
-    squared = torch.zeros(len(number), device=objects.device)
-    for axis, (length, step) in enumerate(zip(shape, spacing or [1.0] * len(shape), strict=True)):
+def from_centres(objects: Tensor, spacing: Sequence[float]) -> tuple[list[Tensor], Tensor]:
+    """Offset of every pixel from the centre of mass of what is seen of its object, and the size of that.
+
+    Parameters
+    ----------
+    objects, spacing
+        As :func:`closeness` takes them.
+
+    Returns
+    -------
+    list of Tensor of float32, as ``objects``
+        For every axis, in units of ``spacing``; of no meaning outside of objects.
+    Tensor of float32, as ``objects``
+        Pixels of the object.
+    """
+    number, n = numbered(objects)
+    size = torch.bincount(number, minlength=n).float()
+    offsets = []
+    for axis, (length, step) in enumerate(zip(objects.shape[1:], spacing, strict=True)):
         along = torch.arange(length, dtype=torch.float32, device=objects.device) * step
-        positions = along.view(-1, *[1] * (len(shape) - axis - 1)).expand(objects.shape).flatten()
-        centre = gathered(positions) / size
-        squared += (positions - centre[number]) ** 2
-    ball = {1: 2.0, 2: pi, 3: 4 / 3 * pi}[len(shape)]  # content of the ball of radius 1
-    radius = (size * prod(spacing or [1.0]) / ball) ** (1 / len(shape))
-    return torch.exp(-squared / radius[number] ** 2).view(objects.shape) * (objects > 0)
+        positions = along.view(-1, *[1] * (len(spacing) - axis - 1)).expand(objects.shape).flatten()
+        centre = torch.bincount(number, positions, minlength=n).float() / size.clamp(min=1)
+        offsets.append((positions - centre[number]).view(objects.shape))
+    return offsets, size[number].view(objects.shape)
+
+
+def numbered(objects: Tensor) -> tuple[Tensor, int]:
+    """Numbers that tell the objects of all patches apart, of every pixel, flattened; and above the largest."""
+    n_numbers = int(objects.max()) + 1
+    first = torch.arange(len(objects), device=objects.device) * max(n_numbers, 1)
+    number = objects.clamp(min=0) + first.view(-1, *[1] * (objects.ndim - 1))
+    return number.flatten(), len(objects) * max(n_numbers, 1)
 
 
 @torch.no_grad()
@@ -142,12 +164,19 @@ def start_from_means(network: UNet, foreground: float) -> None:
     Parameters
     ----------
     network : UNet
-        With outputs for ``distances``.
+        With outputs for ``distances`` or ``flows``; other ones are left as they are.
     foreground : float
         Part of the pixels that belong to objects.
     """
-    means = {FOREGROUND: foreground, DEPTH: foreground / 3, CENTRE: foreground * 0.63}  # of a disc: 1 - 1 / e
-    for output, mean in means.items():
+    means = {
+        "distances": {
+            FOREGROUND: foreground,
+            DEPTH: foreground / 3,
+            CENTRE: foreground * 0.63,
+        },  # of a disc: 1 - 1 / e
+        "flows": {FOREGROUND: foreground},
+    }
+    for output, mean in means.get(network.settings.outputs, {}).items():
         network.outc.get_parameter("conv.bias")[output] = torch.logit(torch.tensor(float(mean)), eps=0.01)
 
 
@@ -170,6 +199,15 @@ class BorderClassLoss(nn.Module):
         """Loss of a batch: logits (N, 3, *spatial), object numbers (N, *spatial), 0 outside, -1 unknown."""
         loss: Tensor = self.loss(logits, border_classes(objects))
         return loss
+
+
+def foreground_loss(loss: CombinedLoss, logits: Tensor, objects: Tensor) -> Tensor:
+    """Loss of the first of the logits (N, K, *spatial), that of the foreground, given object numbers (N, *spatial)."""
+    foreground = torch.where(objects >= 0, (objects > 0).long(), IGNORE)
+    answer = logits[:, FOREGROUND : FOREGROUND + 1]
+    # Softmax beside a logit of 0 is the sigmoid; so the Dice is that of the background, too.
+    cost: Tensor = loss(torch.cat([torch.zeros_like(answer), answer], dim=1), foreground)
+    return cost
 
 
 class DistanceLoss(nn.Module):
@@ -199,10 +237,7 @@ class DistanceLoss(nn.Module):
         """Loss of a batch: logits (N, 3, *spatial), object numbers (N, *spatial), 0 outside, -1 unknown."""
         logits = logits.float()
         known = objects >= 0
-        foreground = torch.where(known, (objects > 0).long(), IGNORE)
-        answer = logits[:, FOREGROUND : FOREGROUND + 1]
-        # Softmax beside a logit of 0 is the sigmoid; so the Dice is that of the background, too.
-        loss: Tensor = self.loss(torch.cat([torch.zeros_like(answer), answer], dim=1), foreground)
+        loss = foreground_loss(self.loss, logits, objects)
         deep = depth(objects, min(LONGEST, DEEPEST * self.radius), self.spacing)
         close = closeness(objects, self.spacing)
         for output, target in ((DEPTH, deep / (deep + self.radius)), (CENTRE, close)):

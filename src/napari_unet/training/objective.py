@@ -6,11 +6,11 @@ from torch import nn
 
 from napari_unet.events import Notice
 from napari_unet.labels import Annotation
-from napari_unet.nets.outputs import N_OUTPUTS
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import TrainSettings
 from napari_unet.training.border_weights import W0, BorderWeightedLoss, BorderWeightReader
 from napari_unet.training.losses import TERMS, CombinedLoss, balanced_weights
+from napari_unet.training.object_flows import FlowLoss
 from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
 from napari_unet.training.object_weights import SeparatedLoss
 from napari_unet.training.patches import ClassReader, PatchReader, ReadsPatches
@@ -85,7 +85,7 @@ def choose_objective(
     by_weights = reader.numbered and settings.object_targets == "weights" and settings.recipe == "default"
     source: ReadsPatches = reader
     if reader.numbered:
-        if outputs not in N_OUTPUTS and not by_weights:
+        if outputs == "classes" and not by_weights:
             source = ClassReader(reader)
     elif border:
         source = BorderWeightReader(reader, request.images, annotation, excluded)
@@ -98,6 +98,8 @@ def choose_objective(
         return BorderClassLoss(loss), sampler, notices
     if outputs == "distances":
         return DistanceLoss(loss, plan.object_radius), sampler, notices
+    if outputs == "flows":
+        return FlowLoss(loss), sampler, notices
     if by_weights:
         return SeparatedLoss(loss, border or W0), sampler, notices
     return BorderWeightedLoss(loss, border) if border else loss, sampler, notices

@@ -163,7 +163,7 @@ def starting_network(
     """
     network = UNet.from_settings(settings)
     init_weights(network)
-    if settings.outputs == "distances":
+    if settings.outputs in ("distances", "flows"):
         background, foreground = np.sum([plane.counts for plane in preparation.planes], axis=0)
         start_from_means(network, foreground / (background + foreground))
     if preparation.parent is None:

@@ -13,7 +13,7 @@ from napari_unet.device import available_memory
 from napari_unet.events import DeviceReport
 from napari_unet.models.record import ModelRecord
 from napari_unet.nets import UNet
-from napari_unet.nets.outputs import N_OUTPUTS
+from napari_unet.nets.outputs import n_outputs
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import NetworkSettings, Outputs, TrainSettings
 from napari_unet.training.material import Material, describe_material
@@ -129,7 +129,9 @@ def settle_plan(
         request.settings,
         material,
         preparation.n_channels,
-        N_OUTPUTS.get(outputs, len(request.annotation.classes)),
+        n_outputs(
+            outputs, parent.record.network.ndim if parent is not None else 2, len(request.annotation.classes)
+        ),
         "cpu" if device.type == "cpu" else "gpu",
         available_memory() if device.type in ("cpu", "mps") else report.free_bytes,
         precision,
@@ -184,7 +186,7 @@ def choose_plan(
         be repeated on any machine.
     parent : NetworkSettings, optional
         Architecture to keep.
-    outputs : {"classes", "borders", "distances"}
+    outputs : {"classes", "borders", "distances", "flows"}
         What the network's outputs mean.
     """
     if parent is not None:

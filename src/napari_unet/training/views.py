@@ -18,39 +18,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_unet.nets.outputs import probabilities
+from napari_unet.nets.outputs import probabilities, undo
+from napari_unet.nets.symmetry import Symmetry
 from napari_unet.settings import AugmentationSettings, Outputs
 
 
-@dataclass(frozen=True)
-class Turn:
-    """Quarter turns in the YX plane, then mirrored along some axes.
-
-    Attributes
-    ----------
-    quarters : int
-        0 to 3.
-    mirrored : tuple of int
-        Spatial axes, counted from the last: -1 is X.
-    """
-
-    quarters: int = 0
-    mirrored: tuple[int, ...] = ()
-
-    def apply(self, batch: Tensor) -> Tensor:
-        """Turn ``(N, ..., *spatial)``, whose Y and X are equally long."""
-        return torch.rot90(batch, self.quarters, (-2, -1)).flip(self.mirrored)
-
-    def undo(self, batch: Tensor) -> Tensor:
-        """Turn it back."""
-        return torch.rot90(batch.flip(self.mirrored), -self.quarters, (-2, -1))
-
-
-def random_turn(settings: AugmentationSettings, ndim: int, random: torch.Generator) -> Turn:
+def random_turn(settings: AugmentationSettings, ndim: int, random: torch.Generator) -> Symmetry:
     """Draw one of those by which patches are varied anyway, so that what has one way up keeps it."""
-    quarters = int(torch.randint(4, (), generator=random)) if settings.turns else 0
-    mirrored = torch.randint(2, (ndim,), generator=random).tolist() if settings.flips else ()
-    return Turn(quarters, tuple(-1 - axis for axis, is_mirrored in enumerate(mirrored) if is_mirrored))
+
+    def coin() -> bool:
+        return bool(torch.randint(2, (), generator=random))
+
+    exchanged = settings.turns and coin()
+    if settings.flips:
+        return Symmetry(tuple(coin() for _ in range(ndim)), exchanged)
+    rows = settings.turns and coin()
+    # A quarter turn exchanges the axes of a plane and mirrors one of them, half a turn mirrors both.
+    return Symmetry((*(False,) * (ndim - 2), rows, rows != exchanged), exchanged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +43,13 @@ class TwoViews:
 
     Attributes
     ----------
-    turn : Turn
+    turn : Symmetry
         What they are turned by.
     counted : Tensor of bool, (N // 2, *output)
         Pixels of the first views in which the answers are to agree: none that is held out or outside of the image.
     """
 
-    turn: Turn
+    turn: Symmetry
     counted: Tensor
 
 
@@ -73,7 +57,8 @@ def disagreement(logits: Tensor, views: TwoViews, outputs: Outputs) -> Tensor:
     """How much the answers to the second views differ from those to the first.
 
     The mean of the two Kullback-Leibler divergences, ``sum((p - q) * (a - b)) / 2`` for probabilities ``p``, ``q`` of
-    the logits ``a``, ``b``: of the classes that exclude each other, or summed over outputs that each are a sigmoid.
+    the logits ``a``, ``b``: of the classes that exclude each other, or summed over outputs that each are a sigmoid. Of
+    vectors half the squared difference, which is the same formula.
 
     Parameters
     ----------
@@ -81,7 +66,7 @@ def disagreement(logits: Tensor, views: TwoViews, outputs: Outputs) -> Tensor:
         Of first views, then of the second views of the first ``N // 2`` of them.
     views : TwoViews
         What the second views were turned by, and which pixels count.
-    outputs : {"classes", "borders", "distances"}
+    outputs : {"classes", "borders", "distances", "flows"}
         What the logits mean.
 
     Returns
@@ -90,7 +75,7 @@ def disagreement(logits: Tensor, views: TwoViews, outputs: Outputs) -> Tensor:
         A scalar, the mean over the pixels that count; 0 where there are none.
     """
     n = len(logits) // 2
-    first, second = logits[:n].float(), views.turn.undo(logits[-n:]).float()
+    first, second = logits[:n].float(), undo(views.turn, logits[-n:], outputs).float()
     gap = probabilities(first, outputs) - probabilities(second, outputs)
     each = (gap * (first - second)).sum(1) / 2
     return (each * views.counted).sum() / views.counted.sum().clamp(min=1)

@@ -1,4 +1,7 @@
-"""Flips and quarter turns of an image: predicting all of them and averaging is test-time augmentation."""
+"""Flips and quarter turns of an image, and of what a network answers to it.
+
+Predicting all of them and averaging is test-time augmentation; a network in training is to answer the same to two.
+"""
 
 from __future__ import annotations
 
@@ -49,11 +52,25 @@ class Symmetry:
         block = np.flip(block, self._axes(block.ndim))
         return block.swapaxes(-1, -2) if self.exchanged else block
 
+    def turn(self, features: Tensor) -> Tensor:
+        """Change features ``(..., *spatial)``."""
+        features = torch.flip(features, self._axes(features.ndim))
+        return features.transpose(-1, -2) if self.exchanged else features
+
     def undo(self, features: Tensor) -> Tensor:
         """Change features ``(..., *spatial)`` back."""
         if self.exchanged:
             features = features.transpose(-1, -2)
         return torch.flip(features, self._axes(features.ndim))
+
+    def undo_vectors(self, vectors: Tensor) -> Tensor:
+        """Change vectors back, ``(..., components, *spatial)`` with one component for each spatial axis."""
+        vectors = self.undo(vectors)
+        components = list(vectors.unbind(-len(self.flipped) - 1))
+        if self.exchanged:
+            components[-2:] = components[:-3:-1]
+        components = [-c if flipped else c for c, flipped in zip(components, self.flipped, strict=True)]
+        return torch.stack(components, -len(self.flipped) - 1)
 
     def _axes(self, ndim: int) -> tuple[int, ...]:
         first = ndim - len(self.flipped)
