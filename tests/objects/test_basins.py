@@ -11,7 +11,6 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 from skimage.measure import label
 
-from napari_unet.objects.ascent import climb, components, framed_heights, highest, ranks
 from napari_unet.objects.basins import Forest, find_basins, span
 from napari_unet.objects.decoding import cut
 from napari_unet.settings import ObjectSettings
@@ -127,23 +126,3 @@ def test_of_two_ways_the_higher_one_counts() -> None:
     forest = forest_of((np.array([0.0, 10, 8, 9]), {(1, 2): 2, (1, 3): 6, (2, 3): 7}))
     assert forest.passes.tolist() == [7, 6]
     np.testing.assert_allclose(forest.necks, [7 / 8, 6 / 9])
-
-
-def test_a_block_ends_at_the_ring() -> None:
-    height = np.tile(np.arange(1, 11, dtype=np.uint8) * 20, (10, 1))  # rises to the right
-    foreground = np.full_like(height, 255)
-    heights = framed_heights(foreground, height, ((0, 0),) * 2)  # core 4x4 around which all is known
-    assert heights.shape == (8, 8)
-    ascent = climb(heights)
-    assert not ascent.inner.any()
-    ends = ascent.ends[2:-2, 2:-2]
-    columns = ascent.pixels[ends] % 8
-    assert (columns == 6).all()  # all in the ring at the right
-
-
-def test_numbers_follow_the_first_members() -> None:
-    numbers, n = components(6, np.array([5, 4]), np.array([1, 0]))
-    assert (numbers.tolist(), n) == ([0, 1, 2, 3, 0, 1], 4)
-    assert ranks(4, np.array([2, 0, 2]), np.array([7, 5, 3])).tolist() == [2, 0, 1, 0]
-    one, other, height = highest(np.array([3, 1, 2]), np.array([1, 3, 1]), np.array([4, 6, 5]))
-    assert (one.tolist(), other.tolist(), height.tolist()) == ([1, 1], [2, 3], [5, 6])

@@ -14,6 +14,7 @@ from scipy import ndimage
 from skimage.io import imread
 from skimage.segmentation import find_boundaries
 
+from flows_support import codes_of
 from napari_unet.errors import InputError, StorageError
 from napari_unet.events import Box
 from napari_unet.objects import stitching
@@ -24,7 +25,7 @@ from napari_unet.settings import ObjectSettings
 
 
 def in_blocks(
-    foreground: np.ndarray, height: np.ndarray, options: ObjectSettings, core: int
+    foreground: np.ndarray, relief: np.ndarray, options: ObjectSettings, core: int, directed: bool = False
 ) -> tuple[int, np.ndarray]:
     objects = np.full(foreground.shape, -1, np.int32)
 
@@ -38,14 +39,16 @@ def in_blocks(
 
     def read(box: Box) -> tuple[np.ndarray, np.ndarray]:
         assert max(b - a for a, b in box) <= core + 6
-        return foreground[region(box)], height[region(box)]
+        return foreground[region(box)], relief[region(box)]
 
-    return decode_blocks(read, write, foreground.shape, options, core), objects
+    return decode_blocks(read, write, foreground.shape, options, core, directed), objects
 
 
-def check(foreground: np.ndarray, height: np.ndarray, options: ObjectSettings, core: int) -> None:
-    expected = cut(find_basins(foreground, height), foreground, options)
-    n, found = in_blocks(foreground, height, options, core)
+def check(
+    foreground: np.ndarray, relief: np.ndarray, options: ObjectSettings, core: int, directed: bool = False
+) -> None:
+    expected = cut(find_basins(foreground, relief, directed), foreground, options)
+    n, found = in_blocks(foreground, relief, options, core, directed)
     np.testing.assert_array_equal(found, expected)
     assert n == expected.max(initial=0)
 
@@ -86,11 +89,56 @@ def test_blocks_change_nothing(
     check(foreground, height, options, max(core, 4) if foreground.ndim == 3 else core)
 
 
+@st.composite
+def flows(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """A foreground, and codes of directions: of vectors that change slowly or fast, turn around, or are all alike."""
+    foreground, codes = draw(blobs())
+    random = np.random.default_rng(draw(st.integers(0, 2**31)))
+    if draw(st.booleans()):
+        rough = draw(st.sampled_from([0.7, 1.5, 3.0]))
+        vectors = np.stack(
+            [ndimage.gaussian_filter(random.normal(size=codes.shape), rough) for _ in codes.shape]
+        )
+        towards = draw(st.sampled_from([-1, 0, 1]))  # outwards, anywhere, or to the middle
+        middle = np.reshape(codes.shape, (-1, *(1,) * codes.ndim)) / 2
+        vectors -= towards * (np.indices(codes.shape) - middle) * 0.02
+        if draw(st.booleans()):  # around the middle: circles across several blocks
+            vectors[-2:] = vectors[-1], -vectors[-2]
+        codes = codes_of(vectors)
+    if draw(st.booleans()):
+        foreground = np.maximum(foreground, 13)
+    return foreground, codes
+
+
+@settings(deadline=None, max_examples=100)
+@given(flows(), OPTIONS, st.integers(2, 40))
+def test_blocks_change_nothing_about_directions(
+    maps: tuple[np.ndarray, np.ndarray], options: ObjectSettings, core: int
+) -> None:
+    foreground, codes = maps
+    check(foreground, codes, options, max(core, 3) if foreground.ndim == 3 else core, directed=True)
+
+
+@pytest.mark.parametrize("core", [3, 7, 16, 33])
+def test_a_circle_across_all_blocks_is_one_object(core: int) -> None:
+    foreground, codes = np.zeros((2, 32, 32), np.uint8)
+    foreground[4:29, 3:30] = 255
+    foreground[5:28, 4:29] = 0
+    foreground[10:12, 4:7] = foreground[11, 29:] = 255  # what leads into it, from beside a seam, too
+    codes[4], codes[28], codes[5:29, 3], codes[4:28, 29] = 0, 128, 192, 64
+    codes[10:12, 4:7] = codes[11, 30:] = 128
+    basins = find_basins(foreground, codes, directed=True)
+    options = ObjectSettings(splitting=1.0, fill_holes=False)
+    check(foreground, codes, options, core, directed=True)
+    assert len(basins) == in_blocks(foreground, codes, options, core, directed=True)[0] == 1
+
+
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("shape", [(40, 50), (9, 10, 11)])
 def test_nothing_and_everything(value: int, shape: tuple[int, ...]) -> None:
     flat = np.full(shape, value, np.uint8)
     check(flat, flat, ObjectSettings(), 8)
+    check(flat, flat, ObjectSettings(), 8, directed=True)
 
 
 def test_a_ring_across_all_blocks_is_filled() -> None:

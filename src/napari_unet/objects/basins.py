@@ -1,9 +1,10 @@
-"""The first, slow half of finding objects: fine basins of the height map, and how high the passes between them are.
+"""The first, slow half of finding objects: fine basins, and how high the passes between them are.
 
 A basin is what lies around one peak: every pixel belongs to the peak that is reached by climbing to the highest
-neighbour again and again (:mod:`napari_unet.objects.ascent`). Where a pixel climbs to depends on its neighbours alone,
-so no order of flooding, no tile and no threshold changes it. On real nuclei with noise it gives the same AP, to four
-digits, as flooding from the same peaks with scikit-image's watershed, whose result depends on the order of flooding.
+neighbour again and again, or by going where it is pointed to (:mod:`napari_unet.objects.ascent`). Where a pixel goes
+depends on its neighbours alone, so no order of flooding, no tile and no threshold changes it. On real nuclei with noise
+heights give the same AP, to four digits, as flooding from the same peaks with scikit-image's watershed, whose result
+depends on the order of flooding.
 Which basins together are one object is decided afterwards, quickly and as often as a slider is moved, from the graph of
 their passes (:mod:`napari_unet.objects.decoding`).
 """
@@ -18,7 +19,8 @@ from scipy import sparse
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from napari_unet.errors import InputError
-from napari_unet.objects.ascent import HALO, climb, components, core_of, framed_heights, passes, unit
+from napari_unet.objects.ascent import HALO, climb, components, core_of
+from napari_unet.objects.terrain import terrain_of
 from napari_unet.settings import ObjectSettings
 
 
@@ -27,7 +29,8 @@ class Forest:
     """The basins as a graph: of all passes those which connect what is connected, as high as possible.
 
     That is the maximum spanning forest; the others change nothing that is asked here. Heights are linear in the
-    distance to an object's border, so that a pass by a height is a neck's width by an object's.
+    distance to an object's border, so that a pass by a height is a neck's width by an object's. Of directions all peaks
+    are equally high, and a pass is by as much lower as they diverge.
 
     Attributes
     ----------
@@ -101,49 +104,53 @@ class Basins:
         return len(self.forest)
 
 
-def find_basins(foreground: NDArray[np.uint8], height: NDArray[np.uint8]) -> Basins:
-    """Find the basins of a height map.
+def find_basins(foreground: NDArray[np.uint8], relief: NDArray[np.uint8], directed: bool = False) -> Basins:
+    """Find the basins of two maps.
 
     Parameters
     ----------
     foreground : ndarray of uint8, (Y, X) or (Z, Y, X)
         Probability of the foreground, 255 for 1.
-    height : ndarray of uint8, as ``foreground``
-        Rises from the border of an object inwards, linearly in the distance to it.
+    relief : ndarray of uint8, as ``foreground``
+        A height that rises from the border of an object inwards, linearly in the distance to it.
+    directed : bool
+        Whether the second map holds directions instead: codes of :func:`napari_unet.directions.direction_table`, which
+        point to the centre of the object.
 
     Raises
     ------
     InputError
         If the maps differ in shape, or are not 8-bit numbers of a plane or volume.
     """
-    check_maps(foreground, height)
-    if not height.size:
+    check_maps(foreground, relief)
+    if not relief.size:
         none = np.zeros(0, np.int64)
-        return Basins(np.zeros(height.shape, np.int32), span(np.zeros(1), none, none, np.zeros(0)))
-    heights = framed_heights(foreground, height, ((HALO, HALO),) * height.ndim)
-    ascent = climb(heights)
-    peaks = heights.ravel()[ascent.pixels] / unit(height.ndim)
+        return Basins(np.zeros(relief.shape, np.int32), span(np.zeros(1), none, none, np.zeros(0)))
+    terrain = terrain_of(directed)
+    framed = terrain.framed(foreground, relief, ((HALO, HALO),) * relief.ndim)
+    ascent = climb(framed, terrain.steps(framed))
+    peaks = terrain.peaks(framed, ascent.pixels)
     peaks[0] = 0
-    one, other, between = passes(ascent.ends, heights)
+    one, other, met = terrain.passes(ascent.ends, framed)
     labels = np.ascontiguousarray(core_of(ascent.ends))
-    return Basins(labels, span(peaks, one, other, between / unit(height.ndim)))
+    return Basins(labels, span(peaks, one, other, terrain.levels(met)))
 
 
-def check_maps(foreground: NDArray[np.uint8], height: NDArray[np.uint8]) -> None:
+def check_maps(foreground: NDArray[np.uint8], relief: NDArray[np.uint8]) -> None:
     """Raise :class:`InputError` unless these are two maps of one plane or volume."""
-    if foreground.shape != height.shape:
+    if foreground.shape != relief.shape:
         raise InputError(
-            f"The maps of objects have the shapes {foreground.shape} and {height.shape}.",
+            f"The maps of objects have the shapes {foreground.shape} and {relief.shape}.",
             "Both have to be of the same plane or volume.",
         )
-    if height.ndim not in (2, 3):
+    if relief.ndim not in (2, 3):
         raise InputError(
-            f"The maps of objects have {height.ndim} axes.",
+            f"The maps of objects have {relief.ndim} axes.",
             "Find objects plane by plane, or volume by volume.",
         )
-    if foreground.dtype != np.uint8 or height.dtype != np.uint8:
+    if foreground.dtype != np.uint8 or relief.dtype != np.uint8:
         raise InputError(
-            f"The maps of objects are of type {foreground.dtype} and {height.dtype}, not 8-bit numbers.",
+            f"The maps of objects are of type {foreground.dtype} and {relief.dtype}, not 8-bit numbers.",
             "Scale them to 0 to 255, where 255 is a probability of 1.",
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.objects.ascent import components, ranks
+from napari_unet.objects.ascent import components, per_pair, ranks
 from napari_unet.settings import ObjectSettings
 
 Integers = NDArray[np.integer[Any]]
@@ -224,13 +224,7 @@ def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
 
 def summed(contacts: Contacts) -> Contacts:
     """Each pair once, with the sum of its lengths, in ascending order."""
-    one, other, length = contacts
-    key = (np.minimum(one, other).astype(np.int64) << 32) | np.maximum(one, other)
-    order = np.argsort(key, kind="stable")
-    key, length = key[order], length[order]
-    starts = np.flatnonzero(np.r_[np.ones(min(len(key), 1), bool), key[1:] != key[:-1]])
-    total = np.add.reduceat(length, starts) if len(starts) else length
-    return key[starts] >> 32, key[starts] & ((1 << 32) - 1), total
+    return per_pair(*contacts, np.add)
 
 
 def _adopted(

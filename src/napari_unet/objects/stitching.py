@@ -1,7 +1,7 @@
 """Objects of a plane or volume that is larger than memory, block by block: exactly those found in the whole.
 
 Nothing is matched across seams by how much it overlaps. Each block yields a piece of the same graphs that the whole
-yields: pixels climb through their block until they end on a peak or in the neighbouring block, which knows how they go
+yields: pixels climb through their block until they end on a top or in the neighbouring block, which knows how they go
 on; passes lie between neighbouring pixels, whichever block these are in; connected regions are parts that touch across
 seams. Put together and numbered in the order of first pixels, the graphs are those of the whole, so the objects are.
 
@@ -25,34 +25,41 @@ from napari_unet.events import Box
 from napari_unet.objects.ascent import (
     FRAME,
     HALO,
+    Passes,
     climb,
     components,
     core_of,
-    framed_heights,
-    highest,
-    passes,
+    followed,
     ranks,
-    unit,
 )
 from napari_unet.objects.basins import check_maps, span
+from napari_unet.objects.crests import Crests
 from napari_unet.objects.decoding import inside, objects_of
 from napari_unet.objects.regions import Regions, Runs, find_regions, find_runs, join, settle, summed
 from napari_unet.objects.seams import Seams, in_image
+from napari_unet.objects.terrain import Terrain, terrain_of
 from napari_unet.settings import ObjectSettings
 
 Read = Callable[[Box], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
-"""Foreground and height of a box."""
+"""The two maps of a box."""
 
 Write = Callable[[Box, NDArray[np.int32]], None]
 
 
-def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: ObjectSettings, core: int) -> int:
+def decode_blocks(
+    read: Read,
+    write: Write,
+    shape: Sequence[int],
+    settings: ObjectSettings,
+    core: int,
+    directed: bool = False,
+) -> int:
     """Find the objects of maps that are read block by block.
 
     Parameters
     ----------
     read : callable
-        Gives foreground and height, uint8, of a box of up to ``core + 6`` pixels along each axis. Once per block.
+        Gives both maps, uint8, of a box of up to ``core + 6`` pixels along each axis. Once per block.
     write : callable
         Takes the objects of a box, int32; each pixel once.
     shape : sequence of int
@@ -61,6 +68,8 @@ def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: Obje
         How objects are found.
     core : int
         Side of a block, in pixels. It changes the memory and the time that are needed, and nothing else.
+    directed : bool
+        Whether the second map holds directions instead of heights, see :func:`.basins.find_basins`.
 
     Returns
     -------
@@ -84,7 +93,7 @@ def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: Obje
         for corner in product(*(range(0, side, core) for side in sides))
     ]
     with tempfile.TemporaryFile() as basins_file, tempfile.TemporaryFile() as regions_file:
-        slopes = _Slopes(sides, core)
+        slopes = _Slopes(sides, core, terrain_of(directed))
         for box in boxes:
             _store(basins_file, slopes.add(box, *_read(read, box, sides), settings))
         basins_file.seek(0)
@@ -103,41 +112,39 @@ def decode_blocks(read: Read, write: Write, shape: Sequence[int], settings: Obje
 class _Slopes:
     """First pass: where pixels climb to within their block, and then beyond it."""
 
-    def __init__(self, shape: tuple[int, ...], core: int) -> None:
-        self._shape = shape
-        self._seams = Seams(shape, core)
-        self._is_top: list[NDArray[np.bool_]] = []
+    def __init__(self, shape: tuple[int, ...], core: int, terrain: Terrain) -> None:
+        self._shape, self._terrain = shape, terrain
+        self._seams, self._crests = Seams(shape, core), Crests(shape)
         self._offsets = [0]
         # Of every end of every block, and of "outside" as the first of each block:
         self._pixels: list[NDArray[np.int64]] = []
-        self._heights: list[NDArray[np.int64]] = []
+        self._peaks: list[NDArray[np.float64]] = []
         self._inner: list[NDArray[np.bool_]] = []
         self._sizes: list[NDArray[np.int64]] = []
-        self._passes: list[tuple[NDArray[np.int64], ...]] = []
+        self._passes: list[Passes] = []
 
     def add(
-        self, box: Box, foreground: NDArray[np.uint8], height: NDArray[np.uint8], settings: ObjectSettings
+        self, box: Box, foreground: NDArray[np.uint8], relief: NDArray[np.uint8], settings: ObjectSettings
     ) -> Runs:
         """Take the maps of a block and its halo; returns the runs of what is in the foreground, by end."""
         missing = [
             (max(0, HALO - a), max(0, b + HALO - side)) for (a, b), side in zip(box, self._shape, strict=True)
         ]
-        heights = framed_heights(foreground, height, missing)
-        ascent = climb(heights)
+        framed = self._terrain.framed(foreground, relief, missing)
+        code = self._terrain.steps(framed)
+        ascent = climb(framed, code)
         offset = self._offsets[-1]
-        one, other, between = passes(ascent.ends, heights)
-        self._passes.append((one + offset, other + offset, between))
+        one, other, met = self._terrain.passes(ascent.ends, framed)
+        self._passes.append((one + offset, other + offset, met))
         around = tuple((a - FRAME, b + FRAME) for a, b in box)
         pixels = np.zeros(len(ascent) + 1, np.int64)
-        pixels[1:] = in_image(ascent.pixels[1:], around, heights.shape, self._shape)
+        pixels[1:] = in_image(ascent.pixels[1:], around, framed.shape, self._shape)
         self._pixels.append(pixels)
-        self._heights.append(heights.ravel()[ascent.pixels].astype(np.int64))
+        self._peaks.append(self._terrain.peaks(framed, ascent.pixels))
         self._inner.append(ascent.inner)
-        tops = np.zeros(heights.shape, bool)
-        tops.ravel()[ascent.tops] = True
+        self._crests.add(around, code, ascent, offset)
         ends = core_of(ascent.ends)
-        here = self._seams.add(box, ends, offset)
-        self._is_top.append(core_of(tops).ravel()[here])
+        self._seams.add(box, ends, offset)
         halo = tuple(
             slice(HALO - before, HALO - before + b - a)
             for (a, b), (before, _) in zip(box, missing, strict=True)
@@ -149,30 +156,30 @@ class _Slopes:
 
     def objects(self, settings: ObjectSettings) -> list[NDArray[np.int32]]:
         """By block: the number of the object of each end."""
-        top = np.concatenate(self._is_top)[self._seams.sort()]
-        pixels, inner = np.concatenate(self._pixels), np.concatenate(self._inner)
+        self._seams.sort()
+        pixels, is_top = np.concatenate(self._pixels), np.concatenate(self._inner)
+        crest, numbers, (one, other) = self._crests.found()
+        pixels[numbers[~is_top[numbers]]] = np.iinfo(
+            np.int64
+        ).max  # of a circle that goes on beyond: its pixels here
+        np.minimum.at(pixels, numbers, crest)
+        is_top[numbers] = True
         onwards = np.arange(len(pixels))
-        leaving = ~inner
+        leaving = ~is_top
         leaving[self._offsets[:-1]] = False
         onwards[leaving] = self._seams.numbers_at(pixels[leaving])
-        while not np.array_equal(further := onwards[onwards], onwards):
-            onwards = further
-        one, other = [], []
-        for here, there, _ in self._seams.neighbours():  # flat tops across a seam
-            both = top[here] & top[there]
-            one.append(self._seams.numbers[here[both]])
-            other.append(self._seams.numbers[there[both]])
-        group, n = components(len(pixels), np.concatenate(one), np.concatenate(other))
-        number = ranks(n, group[inner], pixels[inner])
+        onwards, _ = followed(onwards)
+        group, n = components(len(pixels), one, other)
+        number = ranks(n, group[is_top], pixels[is_top])
         basin = number[group][onwards]
         peaks = np.zeros(int(number.max(initial=0)) + 1)
-        peaks[basin[inner]] = np.concatenate(self._heights)[inner] / unit(len(self._shape))
-        first, second, between = (np.concatenate(part) for part in zip(*self._passes, strict=True))
+        peaks[basin[is_top]] = np.concatenate(self._peaks)[is_top]
+        first, second, met = (np.concatenate(part) for part in zip(*self._passes, strict=True))
         first, second = basin[first], basin[second]
         apart = first != second
-        first, second, between = highest(first[apart], second[apart], between[apart])
+        first, second, met = self._terrain.united((first[apart], second[apart], met[apart]))
         sizes = np.bincount(basin, weights=np.concatenate(self._sizes), minlength=len(peaks))
-        forest = span(peaks, first, second, between / unit(len(self._shape)))
+        forest = span(peaks, first, second, self._terrain.levels(met))
         found = objects_of(forest.merged(sizes, settings))[basin]
         return [found[a:b] for a, b in zip(self._offsets[:-1], self._offsets[1:], strict=True)]
 
@@ -228,12 +235,12 @@ class _Parts:
 def _read(read: Read, box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The maps of a block and what there is around it."""
     around = tuple((max(0, a - HALO), min(b + HALO, side)) for (a, b), side in zip(box, shape, strict=True))
-    foreground, height = read(around)
-    check_maps(foreground, height)
+    foreground, relief = read(around)
+    check_maps(foreground, relief)
     wanted = tuple(b - a for a, b in around)
     if foreground.shape != wanted:
         raise InputError(f"The maps of a block have the shape {foreground.shape}; {wanted} was asked for.")
-    return foreground, height
+    return foreground, relief
 
 
 def _store(file: IO[bytes], runs: Runs) -> None:

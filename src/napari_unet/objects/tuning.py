@@ -19,23 +19,27 @@ FOREGROUND = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 _ROUNDS = 2
 
 Maps = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.signedinteger]]
-"""Foreground, height, and the objects there are: 0 outside, negative where unknown."""
+"""Foreground, heights or directions, and the objects there are: 0 outside, negative where unknown."""
 
 Score = Callable[[NDArray[np.int32], NDArray[np.signedinteger]], float]
 """From objects found and objects there are to a number that is larger for better ones."""
 
 
-def tune(maps: Sequence[Maps], score: Score, start: ObjectSettings) -> tuple[ObjectSettings, float]:
+def tune(
+    maps: Sequence[Maps], score: Score, start: ObjectSettings, directed: bool = False
+) -> tuple[ObjectSettings, float]:
     """Choose the settings with the best mean score, one after another, twice around: at most 41 cuts of each map.
 
     Parameters
     ----------
-    maps : sequence of (foreground, height, objects)
+    maps : sequence of (foreground, relief, objects)
         Of a network, with the truth.
     score : callable
         Of one prediction.
     start : ObjectSettings
         Kept where nothing is better; holes and objects at the edge are left as they are.
+    directed : bool
+        Whether the second maps hold directions instead of heights, see :func:`.basins.find_basins`.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def tune(maps: Sequence[Maps], score: Score, start: ObjectSettings) -> tuple[Obj
     """
     if not maps:
         return start, nan
-    basins = [find_basins(foreground, height) for foreground, height, _ in maps]
+    basins = [find_basins(foreground, relief, directed) for foreground, relief, _ in maps]
     tried: dict[ObjectSettings, float] = {}
 
     def value(settings: ObjectSettings) -> float:
