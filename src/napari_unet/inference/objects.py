@@ -28,21 +28,31 @@ LARGEST_AT_ONCE = 1 << 26
 _CORE = {2: 1024, 3: 128}
 
 
-def decode(maps: NDArray[np.uint8], settings: ObjectSettings) -> NDArray[np.int32]:
-    """Objects in maps ``(2, *spatial)``: foreground and height, see :func:`napari_unet.nets.outputs.object_maps`."""
-    foreground, height = maps
+def decode(maps: NDArray[np.uint8], settings: ObjectSettings, directed: bool = False) -> NDArray[np.int32]:
+    """Objects in maps ``(2, *spatial)``, see :func:`napari_unet.nets.outputs.object_maps`.
+
+    Parameters
+    ----------
+    maps : ndarray of uint8
+        Foreground and heights.
+    settings : ObjectSettings
+        How objects are found.
+    directed : bool
+        Whether there are directions instead of heights.
+    """
+    foreground, relief = maps
     if foreground.size <= LARGEST_AT_ONCE:
-        return cut(find_basins(foreground, height), foreground, settings)
+        return cut(find_basins(foreground, relief, directed), foreground, settings)
     found = _room(foreground.shape, np.int32)
 
     def read(box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         key = tuple(slice(*bounds) for bounds in box)
-        return foreground[key], height[key]
+        return foreground[key], relief[key]
 
     def write(box: Box, objects: NDArray[np.int32]) -> None:
         found[tuple(slice(*bounds) for bounds in box)] = objects
 
-    decode_blocks(read, write, foreground.shape, settings, _CORE[foreground.ndim])
+    decode_blocks(read, write, foreground.shape, settings, _CORE[foreground.ndim], directed)
     return found
 
 
@@ -63,6 +73,8 @@ class ObjectFinder:
         How objects are found.
     linked : str
         Of ``"ZT"`` those along which objects are linked: slices of a stack, frames of a time series.
+    directed : bool
+        Whether the second map holds directions instead of heights.
     """
 
     def __init__(
@@ -73,8 +85,10 @@ class ObjectFinder:
         ndim: int,
         settings: ObjectSettings,
         linked: str,
+        directed: bool = False,
     ) -> None:
         self._image, self._box, self._ndim, self._settings = image, box, ndim, settings
+        self._directed = directed
         self._leading = axes[: len(axes) - ndim]
         shape = [stop - start for start, stop in box]
         self._linked = linked_axes(self._leading, tuple(shape), linked)
@@ -98,7 +112,8 @@ class ObjectFinder:
             return None
         del self._planes[position]
         region = (*position, *spatial)
-        objects = decode(plane.maps, self._plane_settings).reshape([stop - start for start, stop in region])
+        objects = decode(plane.maps, self._plane_settings, self._directed)
+        objects = objects.reshape([stop - start for start, stop in region])
         if self._stack is not None:
             self._stack[self._inside(region)] = objects
         given = plane.maps.reshape(2, *objects.shape)

@@ -219,6 +219,7 @@ def _run(
     n = record.network.ndim
     to_labels = ToLabels(class_values(record), record.network.outputs, settings.probabilities)
     of_objects = record.annotation.kind == "objects"
+    directed = record.network.outputs == "flows"
     linked = "Z" * settings.link_slices + "T" * settings.link_frames
     decoding = settings.objects.over(record.objects)
     adaptable = settings.adapt_to_image and record.network.norm == "batch"
@@ -243,7 +244,9 @@ def _run(
         positions = _positions(box[:-n], centre[:-n] if centre is not None else None)
         reads = (_reader(image, statistics, leading) for leading in positions)
         view = centre[-n:] if centre is not None else None
-        finder = ObjectFinder(index, box, image.label_axes, n, decoding, linked) if of_objects else None
+        finder = None
+        if of_objects:
+            finder = ObjectFinder(index, box, image.label_axes, n, decoding, linked, directed)
         for item in network.stack(reads, image.label_shape[-n:], box[-n:], view):
             if isinstance(item, Notice):
                 yield item

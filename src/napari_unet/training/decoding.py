@@ -36,13 +36,13 @@ def settle_decoding(
         Where the network is.
     """
     maps = [
-        (foreground, height, objects)
-        for (foreground, height), objects in held_out.maps(network, forward, device)
+        (foreground, relief, objects)
+        for (foreground, relief), objects in held_out.maps(network, forward, device)
         if (objects > 0).any()
     ]
     if not maps:
         return None
-    return tune(maps, _ap, ObjectSettings())[0]
+    return tune(maps, _ap, ObjectSettings(), network.settings.outputs == "flows")[0]
 
 
 def _ap(found: NDArray[np.int32], objects: NDArray[np.signedinteger]) -> float:

@@ -121,7 +121,8 @@ class HeldOut:
             weights.append(np.count_nonzero(classes >= 0))
             confusion.add(class_indices(logits, outputs)[0].cpu().numpy(), classes)
             if self._reader.numbered:
-                found = decode(object_maps(logits, outputs)[0].cpu().numpy(), decoding or ObjectSettings())
+                maps = object_maps(logits, outputs)[0].cpu().numpy()
+                found = decode(maps, decoding or ObjectSettings(), outputs == "flows")
                 overlaps.append(score_image(found, objects))
         return Scored(float(np.average(losses, weights=weights)), confusion, _pooled_ap(overlaps))
 

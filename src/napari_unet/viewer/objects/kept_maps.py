@@ -57,7 +57,7 @@ class KeptMaps:
     Attributes
     ----------
     maps : ndarray of uint8, (2, *shape of the layer)
-        Foreground and height.
+        Foreground, and heights or directions.
     leading : str
         Axes of the layer before the spatial ones.
     linkable : str
@@ -66,6 +66,8 @@ class KeptMaps:
         With which the objects of the layer were found last.
     box : Box, optional
         What was predicted, along the leading axes, if not everything: the rest of the layer is left as it is.
+    directed : bool
+        Whether the second map holds directions.
     """
 
     maps: NDArray[np.uint8]
@@ -73,6 +75,7 @@ class KeptMaps:
     linkable: str
     settings: ObjectSettings
     box: Box | None = None
+    directed: bool = False
     _basins: PlaneCache[Basins] = field(default_factory=lambda: PlaneCache(BASINS, _pixels))
     _fragments: PlaneCache[Fragments] = field(default_factory=lambda: PlaneCache(FRAGMENTS, _runs))
     _written: dict[Position, int] = field(default_factory=dict)
@@ -109,7 +112,7 @@ class KeptMaps:
         """Find the objects of one plane; quick when it was asked for before, quicker with the same foreground."""
         maps = self._plane(position)
         if maps[0].size > LARGEST_AT_ONCE:
-            return decode(maps, settings)
+            return decode(maps, settings, self.directed)
         return assemble(self._fragments_of(position, settings, in_view), settings)
 
     def finding(self, settings: ObjectSettings) -> Generator[float, None, Found]:
@@ -160,8 +163,8 @@ class KeptMaps:
         return self.maps[key]
 
     def _basins_of(self, position: Position, in_view: bool) -> Basins:
-        foreground, height = self._plane(position)
-        return self._basins.get(position, lambda: find_basins(foreground, height), in_view)
+        foreground, relief = self._plane(position)
+        return self._basins.get(position, lambda: find_basins(foreground, relief, self.directed), in_view)
 
     def _fragments_of(self, position: Position, settings: ObjectSettings, in_view: bool) -> Fragments:
         def find() -> Fragments:

@@ -51,8 +51,9 @@ class GrowingMaps:
         linked = "Z" * settings.link_slices + "T" * settings.link_frames
         leading = axes[: len(axes) - record.network.ndim]
         objects = settings.objects.over(record.objects)
+        directed = record.network.outputs == "flows"
         keep_maps(
             layer,
-            KeptMaps(maps, leading, linked, objects, box[: len(leading)] or None),
+            KeptMaps(maps, leading, linked, objects, box[: len(leading)] or None, directed),
             {tuple(at for at, _ in region[: len(leading)]): value for region, value in written.items()},
         )
