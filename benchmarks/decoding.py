@@ -1,6 +1,6 @@
 """How long it takes to find objects in maps, in milliseconds on one core; nothing here fails when it takes longer.
 
-``python -m benchmarks.decoding --size 2048 --objects 5000``
+``python -m benchmarks.decoding --size 2048 --objects 5000``, of maps that hold directions with ``--directed``
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_unet.directions import direction_table
 from napari_unet.events import Box
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import assemble, cut, find_fragments
@@ -52,6 +53,27 @@ def crowd(shape: tuple[int, ...], n: int, seed: int = 0, gap: float = 1.15, nois
     return foreground.clip(0, 255).astype(np.uint8), height.clip(0, 255).astype(np.uint8), objects
 
 
+def directions(objects: NDArray[np.int32], seed: int = 0, noise: float = 0.2) -> Plane:
+    """Directions to the centres of mass of objects, anything outside, with the noise of a network.
+
+    ``noise`` is the standard deviation of each component, of 1.
+    """
+    ndim = objects.ndim
+    random = np.random.default_rng(seed)
+    numbers = np.arange(1, objects.max() + 1)
+    centres = np.zeros((len(numbers) + 1, ndim), np.float32)
+    centres[1:] = ndimage.center_of_mass(objects, objects, numbers)
+    vectors = np.moveaxis(centres[objects], -1, 0) - np.indices(objects.shape, np.float32)
+    vectors *= objects > 0
+    vectors /= np.linalg.norm(vectors, axis=0).clip(1)
+    for along in vectors:
+        ripples = ndimage.gaussian_filter(random.normal(size=objects.shape), 1.0)
+        along += noise * ripples / ripples.std()
+    tree = cKDTree(direction_table(ndim))
+    lengths = np.linalg.norm(vectors, axis=0).clip(1e-6)
+    return tree.query((vectors / lengths).reshape(ndim, -1).T)[1].reshape(objects.shape).astype(np.uint8)
+
+
 def _depth(objects: NDArray[np.int32]) -> NDArray[np.float64]:
     """Distance to the border of the object, also where it touches another."""
     inner = objects > 0
@@ -78,13 +100,16 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--ndim", type=int, default=2)
     parser.add_argument("--noise", type=float, default=6.0, help="standard deviation, of 255")
+    parser.add_argument("--directed", action="store_true", help="directions instead of heights")
     options = parser.parse_args()
-    shape = (options.size,) * options.ndim
-    foreground, height, objects = crowd(shape, options.objects, noise=options.noise)
-    basins = find_basins(foreground, height)
+    shape, directed = (options.size,) * options.ndim, options.directed
+    foreground, relief, objects = crowd(shape, options.objects, noise=options.noise)
+    if directed:
+        relief = directions(objects)
+    basins = find_basins(foreground, relief, directed)
     found = cut(basins, foreground, ObjectSettings())
     print(f"{shape}: {objects.max()} objects, {len(basins)} basins, {found.max()} found")
-    both = milliseconds(lambda: find_basins(foreground, height))
+    both = milliseconds(lambda: find_basins(foreground, relief, directed))
     print(f"find_basins {both:.0f} ms")
     for name, settings in {
         "cut": ObjectSettings(),
@@ -99,12 +124,14 @@ def main() -> None:
     whole = cut(basins, foreground, ObjectSettings())
     for core in (size for size in (128, 256, 512, 1024, options.size) if size <= options.size):
         blocks = np.zeros(shape, np.int32)
-        taken = milliseconds(partial(in_blocks, foreground, height, core, blocks), repeats=1)
+        taken = milliseconds(partial(in_blocks, foreground, relief, core, blocks, directed), repeats=1)
         changed = np.count_nonzero(blocks != whole)
         print(f"blocks of {core}: {taken:.0f} ms, {changed} pixels are not as in the whole")
     for name, task in {
-        "find_basins and cut": lambda: cut(find_basins(foreground, height), foreground, ObjectSettings()),
-        "blocks of 512": partial(in_blocks, foreground, height, 512, blocks),
+        "find_basins and cut": lambda: cut(
+            find_basins(foreground, relief, directed), foreground, ObjectSettings()
+        ),
+        "blocks of 512": partial(in_blocks, foreground, relief, 512, blocks, directed),
     }.items():
         tracemalloc.start()
         task()
@@ -113,7 +140,7 @@ def main() -> None:
         print(f"{name}: {peak:.1f} bytes of memory per pixel, besides the maps")
 
 
-def in_blocks(foreground: Plane, height: Plane, core: int, out: NDArray[np.int32]) -> None:
+def in_blocks(foreground: Plane, relief: Plane, core: int, out: NDArray[np.int32], directed: bool) -> None:
     """Decode block by block."""
 
     def region(box: Box) -> tuple[slice, ...]:
@@ -123,9 +150,9 @@ def in_blocks(foreground: Plane, height: Plane, core: int, out: NDArray[np.int32
         out[region(box)] = objects
 
     def read(box: Box) -> tuple[Plane, Plane]:
-        return foreground[region(box)], height[region(box)]
+        return foreground[region(box)], relief[region(box)]
 
-    decode_blocks(read, write, foreground.shape, ObjectSettings(), core)
+    decode_blocks(read, write, foreground.shape, ObjectSettings(), core, directed)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measure objects: train on train folders, score every object of the test folders once, append one result line each.
 
-``python -m benchmarks.objects --sets bbbc039 --recipes borders``; what has a line already is skipped. StarDist is
+``python -m benchmarks.objects --sets bbbc039 --recipes flows``; what has a line already is skipped. StarDist is
 trained beside it with ``--recipes stardist --stardist-python PYTHON``, the Python of an environment with
 ``requirements-stardist.txt``.
 """
@@ -39,7 +39,7 @@ from benchmarks.accuracy.task import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "objects.jsonl"
 DATA = ROOT.parent / "shared" / "data"
-TARGETS = ("borders", "distances", "weights")
+TARGETS = ("flows", "borders", "distances", "weights")
 STARDIST = "stardist"
 
 
@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for and not measured yet."""
     parser = argparse.ArgumentParser("python -m benchmarks.objects", description=__doc__)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--recipes", nargs="+", choices=(*TARGETS, STARDIST), default=["borders"])
+    parser.add_argument("--recipes", nargs="+", choices=(*TARGETS, STARDIST), default=["flows"])
     parser.add_argument("--stardist-python", help="Python of the environment that StarDist is installed in")
     parser.add_argument("--minutes", type=float, help="instead of each set's own")
     parser.add_argument("--seed", nargs="+", type=int, default=[0])

@@ -9,6 +9,7 @@ from benchmarks.markdown import MISSING, number, table
 from benchmarks.objects import SETS
 
 TITLES = {
+    "flows": "napari-unet, flows",
     "borders": "napari-unet, borders",
     "distances": "napari-unet, distances",
     "weights": "napari-unet, weights",

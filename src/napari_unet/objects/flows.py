@@ -30,6 +30,9 @@ _UNIT = (
     1 << 12
 )  # what 1 is in whole numbers: their sums do not depend on the order, so blocks give those of the whole
 
+_POWER = 4
+"""Of agreement, which is near 1 wherever it matters; see docs/decisions/0007."""
+
 
 class Flows:
     """A terrain of directions, see :class:`.terrain.Terrain`."""
@@ -77,9 +80,12 @@ class Flows:
         return per_pair(*passes, np.add)
 
     def levels(self, met: NDArray[Any]) -> NDArray[np.float64]:
-        """255 where vectors agree, 0 where they point away from each other, straight across the border."""
+        """255 where vectors agree, 0 where they point away from each other, straight across the border.
+
+        With a power between: at the default of ``splitting`` a divergence of a twentieth keeps basins apart.
+        """
         divergence = met[:, 0] / (2 * _UNIT * met[:, 1])
-        return np.asarray(255 * (1 - divergence.clip(0, 1)), np.float64)
+        return np.asarray(255 * (1 - divergence.clip(0, 1)) ** _POWER, np.float64)
 
 
 @cache

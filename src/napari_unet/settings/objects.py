@@ -28,8 +28,8 @@ class ObjectSettings(Settings):
         ge=0,
         le=1,
         title="Splitting",
-        description="How readily objects that touch are taken apart: two become one where the neck between them is "
-        "wider than this fraction of the smaller. 0: never apart; 1: at the slightest neck.",
+        description="How readily objects that touch are taken apart. 0: never; 1: at the slightest sign, where the "
+        "directions to their middles differ or the neck between them is narrower than they are.",
     )
     min_size: int = Field(
         10,

@@ -169,11 +169,12 @@ class TrainSettings(ComputeSettings):
         json_schema_extra=ADVANCED,
     )
     object_targets: ObjectTargets = Field(
-        "borders",
+        "flows",
         title="Objects by",
-        description="What is learnt from objects, each with its own number. borders: a class of its own for the "
-        "border; distances: how far inside an object a pixel lies; flows: where the middle of its object is, as in "
-        "Cellpose; weights: the foreground, with the pixels between objects counting more, as in the U-Net paper.",
+        description="What is learnt from objects, each with its own number. flows: where the middle of its object is, "
+        "seen from every pixel, as in Cellpose; borders: a class of its own for the border; distances: how far inside "
+        "an object a pixel lies; weights: the foreground, with gaps between objects that count more, as in the U-Net "
+        "paper.",
         json_schema_extra=ADVANCED,
     )
     validation_fraction: float = Field(
