@@ -53,19 +53,20 @@ def crowd(shape: tuple[int, ...], n: int, seed: int = 0, gap: float = 1.15, nois
     return foreground.clip(0, 255).astype(np.uint8), height.clip(0, 255).astype(np.uint8), objects
 
 
-def directions(objects: NDArray[np.int32], seed: int = 0, noise: float = 0.2) -> Plane:
-    """Directions to the centres of mass of objects, anything outside, with the noise of a network.
+def directions(foreground: Plane, objects: NDArray[np.int32], seed: int = 0, noise: float = 0.2) -> Plane:
+    """Directions to the centres of mass of objects, as a network gives them: the less sure, the shorter the vectors.
 
     ``noise`` is the standard deviation of each component, of 1.
     """
     ndim = objects.ndim
+    nearest = ndimage.distance_transform_edt(objects == 0, return_distances=False, return_indices=True)
+    owner = objects[tuple(nearest)]
     random = np.random.default_rng(seed)
     numbers = np.arange(1, objects.max() + 1)
     centres = np.zeros((len(numbers) + 1, ndim), np.float32)
     centres[1:] = ndimage.center_of_mass(objects, objects, numbers)
-    vectors = np.moveaxis(centres[objects], -1, 0) - np.indices(objects.shape, np.float32)
-    vectors *= objects > 0
-    vectors /= np.linalg.norm(vectors, axis=0).clip(1)
+    vectors = np.moveaxis(centres[owner], -1, 0) - np.indices(objects.shape, np.float32)
+    vectors *= foreground / (255 * np.linalg.norm(vectors, axis=0).clip(1))
     for along in vectors:
         ripples = ndimage.gaussian_filter(random.normal(size=objects.shape), 1.0)
         along += noise * ripples / ripples.std()
@@ -105,7 +106,7 @@ def main() -> None:
     shape, directed = (options.size,) * options.ndim, options.directed
     foreground, relief, objects = crowd(shape, options.objects, noise=options.noise)
     if directed:
-        relief = directions(objects)
+        relief = directions(foreground, objects)
     basins = find_basins(foreground, relief, directed)
     found = cut(basins, foreground, ObjectSettings())
     print(f"{shape}: {objects.max()} objects, {len(basins)} basins, {found.max()} found")

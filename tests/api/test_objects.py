@@ -66,7 +66,7 @@ def test_held_out_objects_are_scored_and_decide_how_objects_are_found(
     assert record.validation.object_ap == max(e.object_ap for e in scored) > 0.2
     assert [p.object_ap for p in record.history] == [e.object_ap for e in scored]
     assert record.objects is not None
-    assert record.network.outputs == "borders"
+    assert record.network.outputs == "flows"
 
 
 def test_how_objects_are_found_can_be_chosen(
@@ -110,5 +110,5 @@ def test_masks_whose_pieces_are_objects(nuclei: tuple[np.ndarray, np.ndarray], t
     image, truth = nuclei
     mask = (truth > 0).astype(np.uint8)
     model = train(image, mask, tmp_path / "m.safetensors", **(SETTINGS | {"steps": 20}))
-    assert model.record.network.outputs == "borders"
+    assert model.record.network.outputs == "flows"
     assert predict(model, image, device="cpu").max() > 1

@@ -199,7 +199,7 @@ def test_border_weights_of_objects_learnt_otherwise_are_told_to_have_no_effect(t
     labels[10:40, 10:25], labels[10:40, 25:50] = 4, 9
     request = ask(tmp_path, "objects", labels.astype(np.uint8) * 20, labels, border_weight=5)
     (found, _, notices), _ = objective(request)
-    assert type(found) is BorderClassLoss
+    assert type(found) is FlowLoss
     assert [n.text for n in notices] == [
         "Border weight has no effect on objects unless Objects by is set to weights."
     ]
