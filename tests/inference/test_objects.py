@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from flows_support import directed_maps
 from napari_unet.events import Box, PredictedObjects
 from napari_unet.inference import objects as module
 from napari_unet.inference.objects import ObjectFinder, decode
@@ -34,6 +35,15 @@ def test_a_plane_is_decoded_once_all_its_tiles_are_there() -> None:
     np.testing.assert_array_equal(event.objects, decode(maps, SETTINGS))
     assert event.objects.max() == 1
     assert list(finder.finish()) == []
+
+
+def test_maps_may_hold_directions() -> None:
+    truth = np.zeros((20, 40), int)
+    truth[4:16, 3:18], truth[4:16, 18:36] = 1, 2
+    finder = ObjectFinder(0, ((0, 20), (0, 40)), "YX", 2, SETTINGS, "ZT", directed=True)
+    event = finder.add((), ((0, 20), (0, 40)), np.stack(directed_maps(truth)))
+    assert event is not None
+    np.testing.assert_array_equal(event.objects, truth)
 
 
 def fill(

@@ -46,11 +46,13 @@ def test_a_circle_is_a_top_and_so_is_what_stays_beside_it() -> None:
     code = np.zeros(framed.shape, np.uint8)
     code[2:6, 2:7] = code_of(0, -1)  # to the left
     code[2:6, 2] = STAYS
-    code[2:4, 5:7] = [[code_of(1, 1), code_of(0, -1)], [code_of(0, 1), code_of(-1, 0)]]
+    code[2:4, 5:7] = [[code_of(0, 1), code_of(1, 0)], [code_of(-1, 0), code_of(0, -1)]]
     ascent = climb(framed, code)
     assert ascent.inner.tolist() == [False, True, True]
-    assert ascent.ends[2:6, 2:7].tolist() == [[1, 1, 1, 2, 2], [1, 1, 1, 1, 2]] + [[1] * 5] * 2 or True
-    assert set(ascent.tops.tolist()) >= {9 * y + 2 for y in range(2, 6)}
+    assert ascent.ends[2:6, 2:7].tolist() == [[1, 1, 1, 2, 2]] * 2 + [[1] * 5] * 2
+    assert ascent.pixels.tolist() == [0, 9 * 2 + 2, 9 * 2 + 5]
+    circle = [9 * y + x for y in (2, 3) for x in (5, 6)]
+    assert sorted(ascent.tops.tolist()) == sorted(circle + [9 * y + 2 for y in range(2, 6)])
 
 
 def test_a_block_ends_at_the_ring() -> None:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from skimage.io import imread
 from skimage.segmentation import find_boundaries
 
+from flows_support import directed_maps
 from napari_unet.objects import tuning
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
@@ -60,6 +61,14 @@ def test_what_suits_best_is_found_with_few_tries(shared_data: Path, counted: Cal
     assert value == mean(best) > mean(start) + 0.05
     assert best.foreground < start.foreground
     assert not best.edge_objects  # not what is asked
+
+
+def test_directions_are_tuned_too() -> None:
+    truth = np.zeros((30, 60), np.int64)
+    truth[5:25, 5:30], truth[5:25, 30:50] = 1, 2
+    start = ObjectSettings(splitting=0.0)
+    best, value = tune([(*directed_maps(truth), truth)], average_precision, start, directed=True)
+    assert value == 1 > best.splitting > 0
 
 
 def test_the_start_stays_where_nothing_is_better() -> None:

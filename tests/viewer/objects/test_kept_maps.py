@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flows_support import directed_maps
 from kept_maps_support import START, dumbbell, dumbbells, lying, result
 from napari_unet.viewer.objects import kept_maps
 from napari_unet.viewer.objects.kept_maps import KeptMaps, checksum
@@ -56,6 +57,18 @@ def test_a_plane_too_large_for_one_piece_is_decoded_in_blocks(monkeypatch: pytes
         monkeypatch.setattr(f"{module}.LARGEST_AT_ONCE", 100)
     monkeypatch.setattr("napari_unet.inference.objects._CORE", {2: 32})
     np.testing.assert_array_equal(kept.find((), START), whole)
+
+
+@pytest.mark.parametrize("largest", [100, 10_000])
+def test_directions_serve_as_heights_do(monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
+    truth = np.zeros((30, 60), int)
+    truth[5:25, 5:30], truth[5:25, 30:50] = 1, 2
+    kept = KeptMaps(np.stack(directed_maps(truth)), "", "", START, directed=True)
+    for module in ("napari_unet.viewer.objects.kept_maps", "napari_unet.inference.objects"):
+        monkeypatch.setattr(f"{module}.LARGEST_AT_ONCE", largest)
+    monkeypatch.setattr("napari_unet.inference.objects._CORE", {2: 16})
+    np.testing.assert_array_equal(kept.find((), START), truth)
+    assert kept.find((), START.model_copy(update={"splitting": 0.0})).max() == 1
 
 
 def test_what_was_found_out_about_a_plane_serves_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:

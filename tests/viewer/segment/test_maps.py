@@ -55,6 +55,15 @@ def test_what_was_painted_before_the_end_is_no_work_of_ours():
     assert [kept.is_untouched(layer.data, (z,)) for z in range(5)] == [True, True, False, True, True]
 
 
+@pytest.mark.parametrize("outputs", ["borders", "distances", "flows"])
+def test_flows_leave_maps_that_hold_directions(outputs):
+    layer, growing = Labels(np.zeros((5, 8, 9), np.int32)), GrowingMaps()
+    growing.add(layer, plane(0))
+    record = RECORD.model_copy(update={"network": network(n_classes=3, outputs=outputs)})
+    growing.keep(0, layer, "ZYX", record, PredictSettings())
+    assert maps_of(layer).directed == (outputs == "flows")
+
+
 def test_how_slices_are_linked_comes_from_the_run_or_the_model():
     layer = Labels(np.zeros((1, 8, 9), np.int32))
     growing = GrowingMaps()
