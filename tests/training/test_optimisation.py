@@ -5,9 +5,10 @@ import torch
 
 from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet, init_weights
+from napari_unet.nets.symmetry import Symmetry
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.optimisation import IN_A_ROW, MAX_NORM, Optimisation, torch_threads
-from napari_unet.training.views import Turn, TwoViews, disagreement
+from napari_unet.training.views import TwoViews, disagreement
 
 CPU = torch.device("cpu")
 
@@ -166,8 +167,8 @@ def test_consistency_draws_two_views_together():
         init_weights(network)
         optimisation = Optimisation(network, "default", 1e-2, CPU, torch.float32, consistency=consistency)
         images, classes = batch()
-        turn = Turn(1)
-        images, classes = (torch.cat([x[:1], turn.apply(x[:1])]) for x in (images, classes))
+        turn = Symmetry((True, False), True)
+        images, classes = (torch.cat([x[:1], turn.turn(x[:1])]) for x in (images, classes))
         views = TwoViews(turn, torch.ones(1, 16, 16, dtype=torch.bool))
         for _ in range(30):
             optimisation.step(images, classes, views)
@@ -179,7 +180,7 @@ def test_consistency_draws_two_views_together():
 
 def test_the_reported_loss_leaves_out_what_views_disagree_by():
     images, classes = batch()
-    views = TwoViews(Turn(0, (-1,)), torch.ones(1, 16, 16, dtype=torch.bool))
+    views = TwoViews(Symmetry((False, True), False), torch.ones(1, 16, 16, dtype=torch.bool))
     torch.manual_seed(0)
     network = UNet(1, 2, width=2, depth=1)
     init_weights(network)
