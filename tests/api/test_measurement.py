@@ -101,6 +101,11 @@ def test_several_folders_are_channels(tmp_path) -> None:
         next(measure_files(labels, [tmp_path / "DAPI", tmp_path / "GFP"]))
 
 
+def test_numbers_beyond_those_with_a_sign_are_measured(recwarn: pytest.WarningsRecorder) -> None:
+    assert measure(np.where(LABELS > 0, np.uint64(2**63 + 1), np.uint64(0)))["label"].tolist() == [2**63 + 1]
+    assert not list(recwarn)
+
+
 def test_masks_are_noticed_and_their_pieces_measured() -> None:
     mask = np.where(LABELS > 0, np.uint64(2**40), np.uint64(0))
     with pytest.warns(UserWarning, match="look like masks"):

@@ -8,7 +8,7 @@ from torch import nn
 
 from napari_unet.errors import InputError
 from napari_unet.nets import UNet, count_parameters, init_weights, trace
-from napari_unet.settings import NetworkSettings
+from napari_unet.settings import NetworkSettings, Outputs
 
 # Ronneberger et al. 2015, figure 1: channels and side at the end of every block.
 PAPER_BLOCKS = {
@@ -130,6 +130,25 @@ def test_init_weights_is_kaiming_fan_out() -> None:
             assert not module.bias.any()
     with pytest.raises(InputError):
         init_weights(network, "xavier")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("outputs", ["flows", "distances", "borders"])
+def test_a_pixel_of_a_network_for_objects_is_foreground_or_background(outputs: Outputs) -> None:
+    torch.manual_seed(0)
+    settings = NetworkSettings(n_channels=1, n_classes=3, width=4, depth=1, outputs=outputs)
+    network = UNet.from_settings(settings)
+    image = torch.rand(1, 16, 16).numpy()
+    for bias, expected in ((9.0, 1), (-9.0, 0)):
+        with torch.no_grad():
+            network.outc.get_parameter("conv.bias")[:] = torch.tensor(
+                [-bias, 0.0, 0.0] if outputs == "borders" else [bias, 0.9, -0.2]
+            )
+        pixel = trace(network, image, pixel=(4, 5)).pixel
+        assert pixel is not None
+        assert pixel.class_index == expected
+        assert len(pixel.logits) == 3
+        assert pixel.probabilities[expected] > 0.9
+        assert sum(pixel.probabilities) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("n_classes", [1, 3])

@@ -89,3 +89,19 @@ def test_the_loss_is_the_weighted_one_of_separated_objects():
 def test_no_object_or_one_gives_no_weight():
     assert not pair_weights(torch.zeros(1, 9, 9, dtype=torch.int64)).any()
     assert not pair_weights(crowd((20, 20), 1)[None]).any()
+
+
+def test_of_equally_near_objects_none_is_lost_in_volumes():
+    """Two at the same distance along one axis, then one of them nearer along the next."""
+    objects = torch.zeros(1, 5, 5, 5, dtype=torch.int64)
+    objects[0, 0, 2, 2], objects[0, 4, 2, 2], objects[0, 2, 0, 2], objects[0, 2, 2, 4] = 1, 2, 3, 2
+    expected = border_weights(objects[0].numpy(), 10, 5, reach=REACH + 3)
+    np.testing.assert_allclose(pair_weights(objects, 10, 5)[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ties_in_crowded_volumes(seed):
+    random = np.random.default_rng(seed)
+    objects = np.where(random.random((6, 7, 8)) < 0.08, random.integers(1, 6, (6, 7, 8)), 0)
+    expected = border_weights(objects, 10, 5, reach=REACH + 3)
+    np.testing.assert_allclose(pair_weights(torch.from_numpy(objects)[None])[0], expected, atol=1e-3)

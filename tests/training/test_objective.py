@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -203,3 +204,16 @@ def test_border_weights_of_objects_learnt_otherwise_are_told_to_have_no_effect(t
     assert [n.text for n in notices] == [
         "Border weight has no effect on objects unless Objects by is set to weights."
     ]
+
+
+def test_a_model_that_learnt_gaps_goes_on_with_gaps(tmp_path):
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:40, 10:25], labels[10:40, 25:50] = 4, 9
+    image = labels.astype(np.uint8) * 20
+    request = ask(tmp_path, "objects", image, labels, object_targets="weights", steps=2)
+    list(fit(request, never))
+    further = replace(ask(tmp_path, "objects", image, labels), start_from=request.output)
+    (found, sampler, notices), _ = objective(further)
+    assert type(found) is SeparatedLoss
+    assert notices == ()
+    assert 9 in sampler.batch(4, (32, 32), (32, 32))[1]

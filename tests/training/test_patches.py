@@ -51,3 +51,11 @@ def test_large_numbers_of_objects_become_small_ones():
     for value in (0, 7, 2**31, 2**32 - 1):
         assert len(np.unique(numbers[2:][labels == value])) == 1
     assert set(np.unique(ClassReader(reader).read(planes[0], ((-2, 40), (0, 50))).classes)) == {IGNORE, 0, 1}
+
+
+def test_a_patch_full_of_objects_has_no_background():
+    labels = np.zeros((40, 50), np.uint32)
+    labels[:20, :25], labels[:20, 25:] = 20_000, 30_000
+    reader, _, planes, _ = setting(ramp(40, 50), labels, "YX", kind="objects")
+    assert set(np.unique(reader.read(planes[0], ((0, 15), (0, 50))).classes)) == {1, 2}
+    assert set(np.unique(reader.read(planes[0], ((-1, 15), (0, 50))).classes)) == {IGNORE, 1, 2}

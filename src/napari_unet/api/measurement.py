@@ -124,7 +124,10 @@ def look_like_masks(labels: ArrayLike, table: ObjectTable) -> bool:
         What was measured of them.
     """
     ndim, shape = len(table.axes), tuple(labels.shape)
-    if not 0 < len(np.unique(table["label"])) <= FEW_VALUES or prod(shape[-ndim:]) > LARGEST_LOOKED_AT:
+    values = np.unique(table["label"])
+    if not 0 < len(values) <= FEW_VALUES or prod(shape[-ndim:]) > LARGEST_LOOKED_AT:
+        return False
+    if values[-1] > np.iinfo(np.int64).max:  # no class has such a number
         return False
     from napari_unet.training.pieces import number_pieces  # slow to import; free of torch
 

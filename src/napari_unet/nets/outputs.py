@@ -28,6 +28,9 @@ FOREGROUND, DEPTH, CENTRE = 0, 1, 2
 DEEPEST = 4.0
 """Depth in units of the typical object's radius from which on the height map is flat."""
 
+_AT_ONCE = 1 << 16
+"""Vectors that are compared with every direction at a time: 64 MiB."""
+
 _BY_SIGMOID = ("distances", "flows")
 """Whose foreground has a logit of its own."""
 
@@ -138,9 +141,7 @@ def direction_codes(vectors: Tensor) -> Tensor:
         turns = torch.atan2(vectors[:, 0], vectors[:, 1]) / (2 * pi)
         return (256 * turns).round().long().remainder(256).to(torch.uint8)
     table = torch.tensor(direction_table(ndim)).to(vectors)
-    return torch.stack([_nearest(plane, table) for plane in vectors.movedim(2, 0)], dim=1)
-
-
-def _nearest(vectors: Tensor, table: Tensor) -> Tensor:
-    """Of a slice at a time: every direction is compared."""
-    return torch.einsum("nc...,kc->nk...", vectors, table).argmax(dim=1).to(torch.uint8)
+    n, _, *shape = vectors.shape
+    every = vectors.movedim(1, -1).reshape(-1, ndim)
+    nearest = [(some @ table.T).argmax(dim=1).to(torch.uint8) for some in torch.split(every, _AT_ONCE)]
+    return torch.cat(nearest).view(n, *shape)

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from napari_unet.errors import InputError
 from napari_unet.nets.network import UNet
+from napari_unet.nets.outputs import class_indices, class_probabilities, probabilities
+from napari_unet.settings import Outputs
 
 _NOMINAL_SIZE = {2: 256, 3: 64}
 _LARGEST_IMAGE = 1024**2
@@ -152,7 +153,7 @@ def trace(
     blocks = tuple(
         BlockTrace(name, shape, count_parameters(model.get_submodule(name))) for name, shape in shapes.items()
     )
-    story = None if position is None else _follow(position, window, raw, seen, logits)
+    story = None if position is None else _follow(position, window, raw, seen, logits, model.settings.outputs)
     return Trace(fed.shape, blocks, count_parameters(model), story)
 
 
@@ -217,18 +218,19 @@ def _follow(
     raw: NDArray[np.float32],
     seen: NDArray[np.float32],
     logits: Tensor,
+    outputs: Outputs,
 ) -> PixelTrace:
     at: Any = (..., *(p - w.start for p, w in zip(position, window, strict=True)))
     here = logits[at]
-    single = len(here) == 1
-    probabilities = torch.sigmoid(here) if single else F.softmax(here, dim=0)
+    every = here.view(1, -1, 1)
+    found = probabilities(every) if outputs == "classes" else class_probabilities(every, outputs)
     return PixelTrace(
         position=position,
         value=tuple(raw[at].tolist()),
         normalised=tuple(seen[at].tolist()),
         logits=tuple(here.tolist()),
-        probabilities=tuple(probabilities.tolist()),
-        class_index=int(probabilities[0] > 0.5) if single else int(here.argmax()),
+        probabilities=tuple(found.flatten().tolist()),
+        class_index=int(class_indices(every, outputs)),
     )
 
 

@@ -16,6 +16,9 @@ from napari_unet.training.object_targets import foreground_loss, from_centres, n
 WEIGHT = 2.5
 """Of the squared error of the vectors, beside the loss of the foreground."""
 
+TIE = 0.01
+"""Squared pixels by which the last of equally near pixels seems farther from the centre than the first."""
+
 
 def towards_centre(objects: Tensor) -> Tensor:
     """Unit vectors from the pixels of objects to their centres; 0 in the centre, and outside.
@@ -33,15 +36,26 @@ def towards_centre(objects: Tensor) -> Tensor:
         A component for each spatial axis. In pixels, however large these are: a line stays one in other units.
     """
     offsets, _ = from_centres(objects, [1.0] * (objects.ndim - 1))
-    squared = torch.stack([offset**2 for offset in offsets]).sum(0).flatten()
+    squared = torch.stack([offset**2 for offset in offsets]).sum(0)
+    for axis, size in enumerate(
+        objects.shape[1:]
+    ):  # of equally near ones the first, in float32, as GPUs have it
+        along = torch.linspace(0, TIE / (1 + axis), size, device=objects.device)
+        squared = squared + along.view(-1, *[1] * (objects.ndim - axis - 2))
     number, n = numbered(objects)
-    least = torch.full((n,), float("inf"), device=objects.device).scatter_reduce(0, number, squared, "amin")
-    nearest = torch.nonzero(squared <= least[number]).flatten()
-    pixel = torch.full((n,), len(number), device=objects.device)
-    pixel = pixel.scatter_reduce(0, number[nearest], nearest, "amin")  # of equally near ones the first
-    pixel = pixel.clamp(max=len(number) - 1)  # numbers that no pixel has
+    flat = squared.flatten()
+    least = torch.full((n,), float("inf"), device=objects.device).scatter_reduce(0, number, flat, "amin")
+    nearest = (flat <= least[number]).float()
+    count = torch.bincount(number, nearest, minlength=n).float().clamp(min=1)
     ways = torch.stack(
-        [(offset.flatten()[pixel][number].view(objects.shape) - offset) for offset in offsets], dim=1
+        [
+            (torch.bincount(number, offset.flatten() * nearest, minlength=n).float() / count)[number].view(
+                objects.shape
+            )
+            - offset
+            for offset in offsets
+        ],
+        dim=1,
     )
     length = ways.pow(2).sum(1, keepdim=True).sqrt().clamp(min=1)
     return ways / length * (objects > 0).unsqueeze(1)

@@ -64,7 +64,9 @@ class _Two:
         better = nearer & ~same
         replaced = torch.where(better, self.first, distance)
         replaced_number = torch.where(better, self.first_number, number)
-        second = (replaced < self.second) & ~same
+        second = (
+            better | (replaced < self.second)
+        ) & ~same  # better: what was first is second, also of equals
         torch.where(second, replaced, self.second, out=self.second)
         torch.where(second, replaced_number, self.second_number, out=self.second_number)
         torch.where(nearer, distance, self.first, out=self.first)

@@ -79,7 +79,12 @@ def choose_objective(
         If all labels are held out.
     """
     annotation, excluded = request.annotation, preparation.split.excluded
-    settings, notices = applicable(request.settings, annotation)
+    settings = request.settings
+    parent = preparation.parent.record if preparation.parent is not None else None
+    if parent is not None and parent.training is not None and parent.annotation.kind == "objects":
+        # Its outputs are kept, so they go on meaning what they were taught.
+        settings = settings.model_copy(update={"object_targets": parent.training.object_targets})
+    settings, notices = applicable(settings, annotation)
     outputs = plan.network.outputs
     border = settings.border_weight
     by_weights = reader.numbered and settings.object_targets == "weights" and settings.recipe == "default"

@@ -164,4 +164,7 @@ def _small(classes: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
     if not classes.size or classes.max() < _MANY_NUMBERS:
         return classes
     values, numbered = np.unique(classes, return_inverse=True)
-    return np.asarray(numbered.reshape(classes.shape) - np.searchsorted(values, 0), np.int64)
+    small = numbered.reshape(classes.shape) - np.searchsorted(values, 0)
+    if 0 not in values:
+        small += classes > 0  # the first of them is no background
+    return np.asarray(small, np.int64)

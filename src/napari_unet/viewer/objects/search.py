@@ -63,7 +63,9 @@ class Search:
         self._wanted: ObjectSettings | None = None
         self._position: Position = ()
         self._is_looking = False  # at the plane in view, which takes a moment: then the last wish counts
-        self._before: dict[Position, NDArray[np.int32]] = {}  # planes in view, until all others are found
+        # Planes in view, until all others are found: what they held, and what was written into them.
+        self._before: dict[Position, NDArray[np.int32]] = {}
+        self._shown: dict[Position, NDArray[np.int32]] = {}
         self._has_changed = False
 
     @property
@@ -142,6 +144,7 @@ class Search:
             return False
         if len(kept.positions) > 1:
             self._before.setdefault(position, data[position].copy())
+            self._shown[position] = plane.objects
         data[position] = plane.objects
         kept.note({position: plane.checksum})
         self.layer.refresh(extent=False)
@@ -189,16 +192,16 @@ class Search:
         self.said(sentence, "plain")
 
     def _end(self) -> None:
-        self._wanted, self._before, self._is_looking = None, {}, False
+        self._wanted, self._before, self._shown, self._is_looking = None, {}, {}, False
         self.layer.events.set_data.disconnect(self._on_changed)
         self.layer.events.labels_update.disconnect(self._on_changed)
 
     def _put_back(self) -> None:
-        """Give planes in view back what they held, unless they were painted on: numbers belong to all planes."""
+        """Give planes in view back what they held, but for what was painted: numbers belong to all planes."""
         for position, plane in self._before.items():
-            if self.kept.is_untouched(self.layer.data, position):
-                self.layer.data[position] = plane
-                self.kept.note({position: checksum(plane)})
+            now = self.layer.data[position]
+            self.layer.data[position] = np.where(now == self._shown[position], plane, now)
+            self.kept.note({position: checksum(plane)})
         if self._before:
             self.layer.refresh(extent=False)
 
