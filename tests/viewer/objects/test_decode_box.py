@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
 from kept_maps_support import START, dumbbell, dumbbells, lying
-from napari_unet.viewer.objects.decode_box import SLICES, DecodeBox
-from napari_unet.viewer.objects.kept_maps import maps_of
+from napari_unet.viewer.objects.decode_box import SLICES, SOON, DecodeBox
+from napari_unet.viewer.objects.kept_maps import KeptMaps, maps_of
 from napari_unet.viewer.objects.search import CORRECTED
 
 
@@ -186,6 +187,29 @@ def test_another_slice_is_prepared_when_it_is_looked_at(bench: Any, qtbot: QtBot
     assert (1,) not in kept._fragments
     desk.box.fold.expand()
     qtbot.waitUntil(lambda: (1,) in kept._fragments, timeout=10_000)
+
+
+def test_a_slice_looked_at_while_another_is_prepared_comes_next(
+    bench: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, kept = lying(dumbbells(), "Z")
+    begun, go = threading.Event(), threading.Event()
+    get_ready = KeptMaps.get_ready
+
+    def slow(self: KeptMaps, position: tuple[int, ...]) -> None:
+        if position == (0,):
+            begun.set()
+            assert go.wait(10)
+        get_ready(self, position)
+
+    monkeypatch.setattr(KeptMaps, "get_ready", slow)
+    desk = bench(layer)
+    desk.viewer.dims.set_point(0, 0)
+    qtbot.waitUntil(begun.is_set, timeout=10_000)
+    desk.viewer.dims.set_point(0, 2)
+    qtbot.wait(2 * SOON)
+    go.set()
+    qtbot.waitUntil(lambda: (2,) in kept._fragments, timeout=10_000)
 
 
 def test_a_size_that_is_no_number_is_told(bench: Any) -> None:

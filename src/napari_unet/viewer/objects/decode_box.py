@@ -226,7 +226,7 @@ class DecodeBox(QWidget):
         """Prepare the slice in view, if a slider can be moved there and nothing is under way."""
         if self._search is None or not self.options.isVisible():
             return
-        if self.is_busy:
+        if self.is_busy or self._search.is_getting_ready:  # maybe with a slice that was in view before
             self._soon.start()
         else:
             self._search.get_ready(self._position(self._search))

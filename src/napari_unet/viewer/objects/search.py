@@ -78,9 +78,14 @@ class Search:
         """Whether objects are being found."""
         return self._wanted is not None
 
+    @property
+    def is_getting_ready(self) -> bool:
+        """Whether a plane is being prepared."""
+        return self._ready.is_busy
+
     def get_ready(self, position: Position) -> None:
         """Prepare a plane, so that what is wanted next is quick; not while something else is under way."""
-        if not self.is_busy and not self._ready.is_busy and position in self.kept.positions:
+        if not self.is_busy and not self.is_getting_ready and position in self.kept.positions:
             self._ready.start(_getting_ready(self.kept, position), lambda _: None)
 
     def want(self, settings: ObjectSettings, position: Position) -> None:
