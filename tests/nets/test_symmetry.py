@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.nets.outputs import undo
+from napari_unet.nets.outputs import undo_symmetry
 from napari_unet.nets.symmetry import symmetries
 
 
@@ -39,5 +39,7 @@ def test_vectors_keep_pointing_to_the_same_pixel(ndim):
         answer = offsets(symmetry.turn(mark))
         assert torch.equal(symmetry.undo_vectors(answer), offsets(mark))
         logits = torch.cat([symmetry.turn(mark)[None], answer], dim=1)
-        assert torch.equal(undo(symmetry, logits, "flows"), torch.cat([mark[None], offsets(mark)], dim=1))
-        assert torch.equal(undo(symmetry, logits, "borders"), symmetry.undo(logits))
+        assert torch.equal(
+            undo_symmetry(symmetry, logits, "flows"), torch.cat([mark[None], offsets(mark)], dim=1)
+        )
+        assert torch.equal(undo_symmetry(symmetry, logits, "borders"), symmetry.undo(logits))

@@ -29,15 +29,15 @@ def test_the_last_half_are_the_first_half_turned(batch_size, ndim):
             images, targets, views = source.next()
             assert len(images) == len(targets) == batch_size
             n = batch_size // 2
-            assert torch.equal(views.turn.undo(images[-n:]), images[:n])
-            assert torch.equal(views.turn.undo(targets[-n:]), targets[:n])
+            assert torch.equal(views.symmetry.undo(images[-n:]), images[:n])
+            assert torch.equal(views.symmetry.undo(targets[-n:]), targets[:n])
             assert views.counted.shape == targets[:n].shape
 
 
 def test_second_views_have_other_intensities():
     with batches(4, settings=AugmentationSettings()) as source:
         images, _, views = source.next()
-    assert not torch.allclose(views.turn.undo(images[-2:]), images[:2], atol=0.01)
+    assert not torch.allclose(views.symmetry.undo(images[-2:]), images[:2], atol=0.01)
 
 
 @pytest.mark.parametrize(("batch_size", "two_views"), [(1, True), (4, False)])
@@ -55,7 +55,7 @@ def test_halving_the_batch_leaves_pairs():
         for _ in range(2):
             images, _, views = source.next()
             assert len(images) == 4
-            assert torch.equal(views.turn.undo(images[-2:]), images[:2])
+            assert torch.equal(views.symmetry.undo(images[-2:]), images[:2])
 
 
 def test_held_out_pixels_do_not_count_and_are_ignored():
@@ -75,4 +75,4 @@ def test_an_unpadded_network_gets_pairs_of_its_output_size():
     with batches(4, network=network, patch=network.input_size(16)) as source:
         _, targets, views = source.next()
     assert targets.shape[1:] == views.counted.shape[1:]
-    assert torch.equal(views.turn.undo(targets[-2:]), targets[:2])
+    assert torch.equal(views.symmetry.undo(targets[-2:]), targets[:2])

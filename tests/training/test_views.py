@@ -7,14 +7,14 @@ from napari_unet.nets import UNet
 from napari_unet.nets.outputs import probabilities
 from napari_unet.nets.symmetry import Symmetry, symmetries
 from napari_unet.settings import AugmentationSettings
-from napari_unet.training.views import TwoViews, disagreement, random_turn
+from napari_unet.training.views import TwoViews, disagreement, random_symmetry
 
 ALL = AugmentationSettings()
 
 
 def drawn(settings: AugmentationSettings, ndim: int) -> set[Symmetry]:
     random = torch.Generator().manual_seed(0)
-    return {random_turn(settings, ndim, random) for _ in range(400)}
+    return {random_symmetry(settings, ndim, random) for _ in range(400)}
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -34,7 +34,7 @@ def test_turns_are_those_by_which_patches_are_varied():
 
 def test_x_and_y_and_z_are_mirrored_alike_often():
     random = torch.Generator().manual_seed(0)
-    flipped = [random_turn(ALL, 3, random).flipped for _ in range(400)]
+    flipped = [random_symmetry(ALL, 3, random).flipped for _ in range(400)]
     assert all(150 < sum(axis) < 250 for axis in zip(*flipped, strict=True))
 
 

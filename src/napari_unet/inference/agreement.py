@@ -11,7 +11,7 @@ from napari_unet.events import Box
 from napari_unet.inference.pieces import Read
 from napari_unet.inference.tiles import Tile
 from napari_unet.nets import UNet
-from napari_unet.nets.outputs import FOREGROUND, class_indices
+from napari_unet.nets.outputs import BY_SIGMOID, FOREGROUND, class_indices
 from napari_unet.settings import Outputs
 
 LEAST_AGREEMENT = 0.99
@@ -67,7 +67,7 @@ def _piece(network: UNet, tile: Tile, logits: Tensor) -> Box:
 
 
 def _margins(logits: Tensor, outputs: Outputs) -> Tensor:
-    if len(logits) == 1 or outputs in ("distances", "flows"):
+    if len(logits) == 1 or outputs in BY_SIGMOID:
         return logits[FOREGROUND].abs()
     best = logits.topk(2, dim=0).values
     return best[0] - best[1]

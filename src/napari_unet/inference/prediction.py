@@ -219,7 +219,7 @@ def _run(
     n = record.network.ndim
     to_labels = ToLabels(class_values(record), record.network.outputs, settings.probabilities)
     of_objects = record.annotation.kind == "objects"
-    directed = record.network.outputs == "flows"
+    directed = record.network.is_directed
     linked = "Z" * settings.link_slices + "T" * settings.link_frames
     decoding = settings.objects.over(record.objects)
     adaptable = settings.adapt_to_image and record.network.norm == "batch"

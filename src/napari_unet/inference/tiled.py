@@ -24,7 +24,7 @@ from napari_unet.inference.pieces import Layout, Piece, Read, Waiting, layout
 from napari_unet.inference.room import largest_core, most_pixels
 from napari_unet.inference.tiles import plan_cores, round_up
 from napari_unet.nets import UNet
-from napari_unet.nets.outputs import logits_of, probabilities, undo
+from napari_unet.nets.outputs import logits_of, probabilities, undo_symmetry
 from napari_unet.nets.symmetry import symmetries
 
 _BATCH_PIXELS = 512**2
@@ -214,7 +214,9 @@ class TiledNetwork:
             logits = self._forward(blocks, tiles[0].core_in_output)
             if logits is None or len(self._symmetries) == 1:
                 return logits
-            share = probabilities(undo(symmetry, logits, outputs).float(), outputs) / len(self._symmetries)
+            share = probabilities(undo_symmetry(symmetry, logits, outputs).float(), outputs) / len(
+                self._symmetries
+            )
             total = share if total is None else total.add_(share)
         return None if total is None else logits_of(total, outputs)
 

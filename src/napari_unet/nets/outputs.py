@@ -31,7 +31,7 @@ DEEPEST = 4.0
 _AT_ONCE = 1 << 16
 """Vectors that are compared with every direction at a time: 64 MiB."""
 
-_BY_SIGMOID = ("distances", "flows")
+BY_SIGMOID = ("distances", "flows")
 """Whose foreground has a logit of its own."""
 
 
@@ -68,7 +68,7 @@ def logits_of(mean: Tensor, outputs: Outputs = "classes") -> Tensor:
     return torch.log(mean.clamp_min(1e-12))
 
 
-def undo(symmetry: Symmetry, logits: Tensor, outputs: Outputs = "classes") -> Tensor:
+def undo_symmetry(symmetry: Symmetry, logits: Tensor, outputs: Outputs = "classes") -> Tensor:
     """What the logits ``(N, K, *spatial)`` of a changed image say about the image as it was."""
     if outputs != "flows":
         return symmetry.undo(logits)
@@ -78,7 +78,7 @@ def undo(symmetry: Symmetry, logits: Tensor, outputs: Outputs = "classes") -> Te
 def class_probabilities(logits: Tensor, outputs: Outputs = "classes") -> Tensor:
     """Probabilities of the annotation's classes ``(N, classes, *spatial)``: of objects background and foreground."""
     found = probabilities(logits, outputs)
-    if outputs in _BY_SIGMOID:
+    if outputs in BY_SIGMOID:
         found = found[:, FOREGROUND : FOREGROUND + 1]
     elif outputs == "borders":
         found = 1 - found[:, :1]
@@ -94,7 +94,7 @@ def class_indices(logits: Tensor, outputs: Outputs = "classes") -> Tensor:
     if outputs == "borders":
         inside = torch.logsumexp(logits[:, 1:].float(), dim=1)
         return (inside > logits[:, 0].float()).long()
-    if logits.shape[1] == 1 or outputs in _BY_SIGMOID:
+    if logits.shape[1] == 1 or outputs in BY_SIGMOID:
         return (torch.sigmoid(logits[:, FOREGROUND].float()) > 0.5).long()  # 16 bits would round to 0.5
     return logits.argmax(dim=1)
 

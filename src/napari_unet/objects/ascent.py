@@ -76,9 +76,8 @@ def components(n: int, one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[
     graph = sparse.coo_array((np.ones(len(one), np.int8), (one, other)), shape=(n, n))
     count, found = connected_components(graph, directed=False)
     first = np.full(count, n, np.int64)
-    first[found[::-1]] = np.arange(
-        n - 1, -1, -1
-    )  # of equal indices the last one written stays: the first member
+    # Of equal indices the last one written stays: the first member.
+    first[found[::-1]] = np.arange(n - 1, -1, -1)
     if (np.diff(first) > 0).all():
         return np.asarray(found, np.int32), count
     return (ranks(count, found, np.arange(n)) - 1)[found], count

@@ -26,9 +26,8 @@ from napari_unet.objects.ascent import (
     per_pair,
 )
 
-_UNIT = (
-    1 << 12
-)  # what 1 is in whole numbers: their sums do not depend on the order, so blocks give those of the whole
+_UNIT = 1 << 12
+"""What 1 is in whole numbers, whose sums do not depend on the order: so blocks give those of the whole."""
 
 _POWER = 4
 """Of agreement, which is near 1 wherever it matters; see docs/decisions/0007."""
@@ -40,9 +39,8 @@ class Flows:
     def framed(self, foreground: NDArray[np.uint8], relief: NDArray[np.uint8], beyond: Any) -> NDArray[Any]:
         """The codes of the directions, and 1."""
         inside = framed_inside(foreground, beyond)
-        codes = np.pad(relief, beyond)[(slice(1, -1),) * relief.ndim].astype(
-            np.uint16
-        )  # the frame is never inside
+        # Cut by one, what is framed has a frame of the halo, which is never inside.
+        codes = np.pad(relief, beyond)[(slice(1, -1),) * relief.ndim].astype(np.uint16)
         codes += 1
         codes *= inside
         return codes
@@ -94,9 +92,8 @@ def _moves(ndim: int) -> NDArray[np.uint8]:
     offsets = np.array(neighbours(ndim), np.float64)
     offsets /= np.linalg.norm(offsets, axis=1, keepdims=True)
     cosines = direction_table(ndim).astype(np.float64) @ offsets.T
-    best = cosines.round(5).argmax(
-        axis=1
-    )  # rounded: of directions in the middle all go to the diagonal neighbour
+    # Rounded, so that directions right in the middle of two all go to the diagonal neighbour.
+    best = cosines.round(5).argmax(axis=1)
     return np.concatenate([[0], best + 1]).astype(np.uint8)
 
 

@@ -159,9 +159,8 @@ class _Slopes:
         self._seams.sort()
         pixels, is_top = np.concatenate(self._pixels), np.concatenate(self._inner)
         crest, numbers, (one, other) = self._crests.found()
-        pixels[numbers[~is_top[numbers]]] = np.iinfo(
-            np.int64
-        ).max  # of a circle that goes on beyond: its pixels here
+        # Of a circle that goes on beyond, which has no first pixel here yet.
+        pixels[numbers[~is_top[numbers]]] = np.iinfo(np.int64).max
         np.minimum.at(pixels, numbers, crest)
         is_top[numbers] = True
         onwards = np.arange(len(pixels))

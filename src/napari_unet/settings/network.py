@@ -20,3 +20,8 @@ class NetworkSettings(Settings):
     padding: Literal["same", "valid"] = "same"
     norm: Norm | None = "batch"
     outputs: Outputs = "classes"
+
+    @property
+    def is_directed(self) -> bool:
+        """Whether objects are found by directions to their centres, not by heights."""
+        return self.outputs == "flows"

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_unet.nets.symmetry import Symmetry
 from napari_unet.settings import AugmentationSettings
 from napari_unet.training.patches import UNSEEN
-from napari_unet.training.views import random_turn
+from napari_unet.training.views import random_symmetry
 
 ELASTIC_SPACING = 32
 """Pixels between the control points of the elastic deformation."""
@@ -80,9 +80,9 @@ class Augmentation:
             moved, classes = (torch.cat([batch, batch[:again]]) for batch in (moved, classes))
         return self._intensities(moved), classes
 
-    def random_turn(self, ndim: int) -> Symmetry:
+    def random_symmetry(self, ndim: int) -> Symmetry:
         """Draw what the second views of a batch are turned by."""
-        return random_turn(self.settings, ndim, self._random)
+        return random_symmetry(self.settings, ndim, self._random)
 
     def _uniform(self, n: int, low: float, high: float) -> Tensor:
         return torch.rand(n, generator=self._random) * (high - low) + low

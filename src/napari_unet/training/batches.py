@@ -100,9 +100,10 @@ class Batches:
         targets = centre_crop(targets, self._output)
         views = None
         if again:
-            views = TwoViews(self._augmentation.random_turn(len(self._size)), targets[:again] != UNSEEN)
+            views = TwoViews(self._augmentation.random_symmetry(len(self._size)), targets[:again] != UNSEEN)
             images, targets = (
-                torch.cat([batch[:-again], views.turn.turn(batch[-again:])]) for batch in (images, targets)
+                torch.cat([batch[:-again], views.symmetry.turn(batch[-again:])])
+                for batch in (images, targets)
             )
         images = images.contiguous(memory_format=self._format)
         return Batch(images, targets.clamp(min=IGNORE), views)

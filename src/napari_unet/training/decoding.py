@@ -42,7 +42,7 @@ def settle_decoding(
     ]
     if not maps:
         return None
-    return tune(maps, _ap, ObjectSettings(), network.settings.outputs == "flows")[0]
+    return tune(maps, _ap, ObjectSettings(), network.settings.is_directed)[0]
 
 
 def _ap(found: NDArray[np.int32], objects: NDArray[np.signedinteger]) -> float:

@@ -122,7 +122,7 @@ class HeldOut:
             confusion.add(class_indices(logits, outputs)[0].cpu().numpy(), classes)
             if self._reader.numbered:
                 maps = object_maps(logits, outputs)[0].cpu().numpy()
-                found = decode(maps, decoding or ObjectSettings(), outputs == "flows")
+                found = decode(maps, decoding or ObjectSettings(), network.settings.is_directed)
                 overlaps.append(score_image(found, objects))
         return Scored(float(np.average(losses, weights=weights)), confusion, _pooled_ap(overlaps))
 

@@ -36,14 +36,30 @@ def inner_borders(objects: Tensor) -> Tensor:
     Tensor of bool, as ``objects``
         The edge of the patch is no border.
     """
-    border = torch.zeros_like(objects, dtype=torch.bool)
-    for axis in range(1, objects.ndim):
-        size = objects.shape[axis] - 1
-        low, high = objects.narrow(axis, 0, size), objects.narrow(axis, 1, size)
-        differs = (low != high) & (low >= 0) & (high >= 0)
-        border.narrow(axis, 0, size).logical_or_(differs)
-        border.narrow(axis, 1, size).logical_or_(differs)
-    return border & (objects > 0)
+    return beside_another(objects, 0) & (objects > 0)
+
+
+def beside_another(numbers: Tensor, least: int) -> Tensor:
+    """Pixels of at least this number with a neighbour along an axis that has another such number.
+
+    Parameters
+    ----------
+    numbers : Tensor of int, (N, *spatial)
+    least : int
+        Smaller ones are no neighbours.
+
+    Returns
+    -------
+    Tensor of bool, as ``numbers``
+    """
+    found = torch.zeros_like(numbers, dtype=torch.bool)
+    for axis in range(1, numbers.ndim):
+        size = numbers.shape[axis] - 1
+        low, high = numbers.narrow(axis, 0, size), numbers.narrow(axis, 1, size)
+        differs = (low != high) & (low >= least) & (high >= least)
+        found.narrow(axis, 0, size).logical_or_(differs)
+        found.narrow(axis, 1, size).logical_or_(differs)
+    return found
 
 
 def distance_to(places: Tensor, longest: float, spacing: Sequence[float] | None = None) -> Tensor:
@@ -169,11 +185,8 @@ def start_from_means(network: UNet, foreground: float) -> None:
         Part of the pixels that belong to objects.
     """
     means = {
-        "distances": {
-            FOREGROUND: foreground,
-            DEPTH: foreground / 3,
-            CENTRE: foreground * 0.63,
-        },  # of a disc: 1 - 1 / e
+        # the closeness of a disc: 1 - 1 / e
+        "distances": {FOREGROUND: foreground, DEPTH: foreground / 3, CENTRE: foreground * 0.63},
         "flows": {FOREGROUND: foreground},
     }
     for output, mean in means.get(network.settings.outputs, {}).items():

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from napari_unet.labels import IGNORE
 from napari_unet.training.border_weights import REACH, SIGMA, W0
 from napari_unet.training.losses import CombinedLoss
+from napari_unet.training.object_targets import beside_another
 
 
 def separated(objects: Tensor) -> Tensor:
@@ -31,14 +32,7 @@ def separated(objects: Tensor) -> Tensor:
     Tensor
         As ``objects``, 0 where two touch.
     """
-    touches = torch.zeros_like(objects, dtype=torch.bool)
-    for axis in range(1, objects.ndim):
-        size = objects.shape[axis] - 1
-        low, high = objects.narrow(axis, 0, size), objects.narrow(axis, 1, size)
-        differs = (low != high) & (low > 0) & (high > 0)
-        touches.narrow(axis, 0, size).logical_or_(differs)
-        touches.narrow(axis, 1, size).logical_or_(differs)
-    return objects.masked_fill(touches, 0)
+    return objects.masked_fill(beside_another(objects, 1), 0)
 
 
 @dataclass
@@ -64,9 +58,8 @@ class _Two:
         better = nearer & ~same
         replaced = torch.where(better, self.first, distance)
         replaced_number = torch.where(better, self.first_number, number)
-        second = (
-            better | (replaced < self.second)
-        ) & ~same  # better: what was first is second, also of equals
+        # Where it is better, what was first is second now, also if what was second is as near.
+        second = (better | (replaced < self.second)) & ~same
         torch.where(second, replaced, self.second, out=self.second)
         torch.where(second, replaced_number, self.second_number, out=self.second_number)
         torch.where(nearer, distance, self.first, out=self.first)

@@ -16,6 +16,7 @@ from napari_unet.labels import Annotation
 from napari_unet.models.files import Model, load_model, model_hash
 from napari_unet.models.header import read_record
 from napari_unet.nets import UNet, init_weights
+from napari_unet.nets.outputs import BY_SIGMOID
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import NetworkSettings
 from napari_unet.training.coverage import Plane, annotated_planes
@@ -163,7 +164,7 @@ def starting_network(
     """
     network = UNet.from_settings(settings)
     init_weights(network)
-    if settings.outputs in ("distances", "flows"):
+    if settings.outputs in BY_SIGMOID:
         background, foreground = np.sum([plane.counts for plane in preparation.planes], axis=0)
         start_from_means(network, foreground / (background + foreground))
     if preparation.parent is None:

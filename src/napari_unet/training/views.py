@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_unet.nets.outputs import probabilities, undo
+from napari_unet.nets.outputs import probabilities, undo_symmetry
 from napari_unet.nets.symmetry import Symmetry
 from napari_unet.settings import AugmentationSettings, Outputs
 
 
-def random_turn(settings: AugmentationSettings, ndim: int, random: torch.Generator) -> Symmetry:
+def random_symmetry(settings: AugmentationSettings, ndim: int, random: torch.Generator) -> Symmetry:
     """Draw one of those by which patches are varied anyway, so that what has one way up keeps it."""
 
     def coin() -> bool:
@@ -43,13 +43,13 @@ class TwoViews:
 
     Attributes
     ----------
-    turn : Symmetry
+    symmetry : Symmetry
         What they are turned by.
     counted : Tensor of bool, (N // 2, *output)
         Pixels of the first views in which the answers are to agree: none that is held out or outside of the image.
     """
 
-    turn: Symmetry
+    symmetry: Symmetry
     counted: Tensor
 
 
@@ -75,7 +75,7 @@ def disagreement(logits: Tensor, views: TwoViews, outputs: Outputs) -> Tensor:
         A scalar, the mean over the pixels that count; 0 where there are none.
     """
     n = len(logits) // 2
-    first, second = logits[:n].float(), undo(views.turn, logits[-n:], outputs).float()
+    first, second = logits[:n].float(), undo_symmetry(views.symmetry, logits[-n:], outputs).float()
     gap = probabilities(first, outputs) - probabilities(second, outputs)
     each = (gap * (first - second)).sum(1) / 2
     return (each * views.counted).sum() / views.counted.sum().clamp(min=1)

@@ -118,23 +118,12 @@ def test_colours_chosen_since_stay_the_users(open_box, qtbot):
     assert it.box.findings.color_box.currentData() is None
 
 
-def test_never_while_a_mouse_button_is_held(open_box, qtbot, monkeypatch):
+@pytest.mark.parametrize("asks", [following, measure_box], ids=["before measuring", "before showing"])
+def test_never_while_a_mouse_button_is_held(open_box, qtbot, monkeypatch, asks):
     it = open_box()
     measure(it, qtbot)
     held = [True]
-    monkeypatch.setattr(following, "is_mouse_held", lambda: held[0])
-    correct(it.layer)
-    qtbot.wait(200)
-    assert column(it, "label") == ["1", "4", "9"]
-    held[0] = False
-    follows(it, qtbot, ["1", "9"])
-
-
-def test_a_stroke_that_begins_meanwhile_is_waited_for(open_box, qtbot, monkeypatch):
-    it = open_box()
-    measure(it, qtbot)
-    held = [True]
-    monkeypatch.setattr(measure_box, "is_mouse_held", lambda: held[0])
+    monkeypatch.setattr(asks, "is_mouse_held", lambda: held[0])
     correct(it.layer)
     qtbot.wait(200)
     assert column(it, "label") == ["1", "4", "9"]

@@ -51,7 +51,7 @@ class GrowingMaps:
         linked = "Z" * settings.link_slices + "T" * settings.link_frames
         leading = axes[: len(axes) - record.network.ndim]
         objects = settings.objects.over(record.objects)
-        directed = record.network.outputs == "flows"
+        directed = record.network.is_directed
         keep_maps(
             layer,
             KeptMaps(maps, leading, linked, objects, box[: len(leading)] or None, directed),
