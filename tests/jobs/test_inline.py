@@ -3,11 +3,12 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 from itertools import islice
+from queue import SimpleQueue
 
 import pytest
 
-from jobs.toys import Toy, bad_input
-from napari_unet.events import DeviceReport, Failed, Finished, Progress
+from jobs.toys import Chat, Toy, bad_input
+from napari_unet.events import DeviceReport, Failed, Finished, Notice, Progress, Started
 from napari_unet.jobs import run_inline
 from napari_unet.jobs.inline import failure
 from napari_unet.requests import ProbeRequest
@@ -101,3 +102,10 @@ def test_the_device_is_probed():
     assert isinstance(report, DeviceReport)
     assert report.device == "cpu"
     assert isinstance(last, Finished)
+
+
+def test_a_request_that_listens_gets_its_messages():
+    inbox: SimpleQueue[str] = SimpleQueue()
+    inbox.put("hello")
+    inbox.put("enough")
+    assert [type(event) for event in run_inline(Chat(), inbox=inbox)] == [Started, Notice, Finished]

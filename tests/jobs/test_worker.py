@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jobs.listening import Heard, eventually, finish
-from jobs.toys import Slow, Toy, Unreadable, bad_input, checksum
+from jobs.toys import Chat, Slow, Toy, Unreadable, bad_input, checksum
 from napari_unet.errors import UNetError
 from napari_unet.events import Failed, Finished, Notice, PredictedRegion, Progress, Started, Waiting
 from napari_unet.jobs import Worker, arrays, scratch
@@ -411,3 +411,35 @@ def test_a_message_nobody_understands_ends_the_child():
     child.close(1.0)
     assert "a garbled message" in child.detail
     assert child.returncode is not None
+
+
+def test_what_is_said_to_a_job_arrives_in_order_also_before_it_has_begun(worker, heard):
+    job = worker.submit(Chat(), heard)
+    for i in range(20):
+        job.send(i)
+    eventually(lambda: len(heard.of(Notice)) == 20)
+    job.send(np.arange(3))
+    job.send("enough")
+    finish(job)
+    assert [event.text for event in heard.of(Notice)] == [*map(str, range(20)), "[0 1 2]"]
+    assert heard.last == Finished()
+
+
+def test_what_is_said_too_late_harms_nobody(worker, heard):
+    job = worker.submit(Chat(), heard)
+    job.send("enough")
+    finish(job)
+    job.send("too late")
+    again = Heard()
+    second = worker.submit(Chat(), again)
+    second.send("enough")
+    finish(second)
+    assert not again.of(Notice)
+
+
+def test_a_job_that_listens_can_still_be_stopped(worker, heard):
+    job = worker.submit(Chat(), heard)
+    eventually(lambda: heard.of(Started))
+    job.stop()
+    finish(job)
+    assert heard.last == Finished(stopped=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,26 @@ class Toy:
     options: dict[str, Any] = field(default_factory=dict)
 
     runner = "jobs.toys:run"
+
+
+@dataclass(frozen=True, eq=False)
+class Chat:
+    """Says everything again that is said to it, until that is ``"enough"``."""
+
+    runner = "jobs.toys:chat"
+    listens = True
+
+
+def chat(request: Chat, stop: Callable[[], bool], inbox: SimpleQueue[Any]) -> Iterator[Event]:
+    yield Started("cpu")
+    while not stop():
+        words = "" if inbox.empty() else str(inbox.get())
+        if words == "enough":
+            yield Finished()
+        elif words:
+            yield Notice(words)
+        time.sleep(0.001)
+    yield Finished(stopped=True)
 
 
 def run(request: Toy, stop: Callable[[], bool]) -> Iterator[Event]:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from contextlib import suppress
 from importlib import import_module
 from itertools import count
@@ -34,6 +35,7 @@ from napari_unet.jobs.messages import (
     Run,
     Said,
     Stop,
+    Tell,
     read_message,
     write_message,
 )
@@ -54,6 +56,7 @@ class Parent:
         self._losing = Lock()
         self._runs: SimpleQueue[Run | None] = SimpleQueue()
         self._stopped: set[int] = set()
+        self._told: dict[int, SimpleQueue[Any]] = defaultdict(SimpleQueue)
         self._reads: dict[int, SimpleQueue[ReadReply]] = {}
         self._numbers = count()
         self._gone = Event()
@@ -66,6 +69,15 @@ class Parent:
     def stop_asked(self, job: int) -> bool:
         """Whether this job should end."""
         return self._gone.is_set() or job in self._stopped
+
+    def told(self, job: int) -> SimpleQueue[Any]:
+        """What the parent says to a running job, in order."""
+        return self._told[job]
+
+    def forget(self, job: int) -> None:
+        """Drop what was said to a job that has ended, and to those before it: some of it may have come too late."""
+        for number in [number for number in tuple(self._told) if number <= job]:
+            del self._told[number]
 
     def send(self, message: Any) -> None:
         """Write a message; that the parent has gone, a running job learns from :meth:`stop_asked`."""
@@ -122,6 +134,8 @@ class Parent:
                     self._runs.put(message)
                 elif isinstance(message, Stop):
                     self._stopped.add(message.job)  # which may come before its Run
+                elif isinstance(message, Tell):
+                    self._told[message.job].put(message.message)
                 elif isinstance(message, ReadReply) and message.read in self._reads:
                     self._reads[message.read].put(message)
         self.lost()
@@ -148,7 +162,7 @@ def _run(parent: Parent, run: Run) -> None:
     parent.send(Begun(run.job))
     try:
         request = unpack(run.request, lambda array, key: parent.read(run.job, array, key))
-        for event in run_inline(request, lambda: parent.stop_asked(run.job)):
+        for event in run_inline(request, lambda: parent.stop_asked(run.job), parent.told(run.job)):
             used_gpu |= not getattr(event, "device", "cpu").lower().startswith("cpu")
             if isinstance(event, (Finished, Failed)):
                 last = event
@@ -156,6 +170,7 @@ def _run(parent: Parent, run: Run) -> None:
                 parent.send(Said(run.job, event))
     except Exception as error:  # noqa: BLE001 - a request or an event that does not go through the pipe
         last = failure(error)
+    parent.forget(run.job)
     assert last is not None
     parent.send(Ended(run.job, last, reusable=not used_gpu and not _holds_gpu()))
 

@@ -6,14 +6,16 @@ import errno
 import traceback
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from queue import SimpleQueue
 from typing import Any
 
 from napari_unet.errors import OutOfMemoryError, StorageError, UNetError
 from napari_unet.events import Event, Failed, Finished
 from napari_unet.requests import PredictionRequest, ProbeRequest, RateSearchRequest, TrainingRequest
 
-Runner = Callable[[Any, Callable[[], bool]], Iterator[Event]]
-"""A generator of events from a request and a function that says whether to stop."""
+Runner = Callable[..., Iterator[Event]]
+"""A generator of events from a request and a function that says whether to stop; of a request that ``listens``, from
+the messages for it as well."""
 
 # By name, so that looking a runner up is what loads torch, and importing this module is not.
 _RUNNERS: dict[type, str] = {
@@ -29,7 +31,8 @@ _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", 
 def runner_for(request: Any) -> Runner:
     """Find the generator that does what a request asks for.
 
-    Extension point: a request of any other type names its own in an attribute ``runner = "module:function"``.
+    Extension point: a request of any other type names its own in an attribute ``runner = "module:function"``, and
+    says ``listens = True`` if that takes messages too.
 
     Raises
     ------
@@ -44,7 +47,9 @@ def runner_for(request: Any) -> Runner:
     return runner
 
 
-def run_inline(request: Any, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+def run_inline(
+    request: Any, stop: Callable[[], bool] = lambda: False, inbox: SimpleQueue[Any] | None = None
+) -> Iterator[Event]:
     """Run a request here and now.
 
     Parameters
@@ -54,6 +59,8 @@ def run_inline(request: Any, stop: Callable[[], bool] = lambda: False) -> Iterat
     stop : callable
         Asked at least once per batch or tile; after it returned True the job ends soon, keeping what it
         reached.
+    inbox : SimpleQueue, optional
+        What is said to the job while it runs; for requests that ``listens``.
 
     Yields
     ------
@@ -61,7 +68,8 @@ def run_inline(request: Any, stop: Callable[[], bool] = lambda: False) -> Iterat
         Exactly one :class:`Finished` or :class:`Failed`, which is the last. No error is raised.
     """
     try:
-        for event in runner_for(request)(request, stop):
+        listening = (inbox or SimpleQueue(),) if getattr(request, "listens", False) else ()
+        for event in runner_for(request)(request, stop, *listening):
             yield event
             if isinstance(event, (Finished, Failed)):
                 return

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, Literal
 
 from napari_unet.events import Event, Failed, Finished, ModelSaved
@@ -44,6 +45,7 @@ class Job:
         self.stop_time: float | None = None
         self.kill_time = float("inf")
         self.waits_for: str | None = None
+        self.outbox: SimpleQueue[Any] = SimpleQueue()
         self._on_event = on_event
         self.wake = wake
         self._told = threading.Event()
@@ -57,6 +59,17 @@ class Job:
     def done(self) -> bool:
         """Whether the last event has been sent."""
         return self.state == "done"
+
+    def send(self, message: Any) -> None:
+        """Say something to the job, in order and once it has begun; returns at once. Small arrays only: it is copied.
+
+        Parameters
+        ----------
+        message : object
+            What its request's runner understands; anything that can be pickled.
+        """
+        self.outbox.put(message)
+        self.wake()
 
     def stop(self, grace: float = 10.0) -> None:
         """Ask it to end and keep what it reached; returns at once.

@@ -50,6 +50,14 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Parent: something that this running job should know; what it means is the job's affair."""
+
+    job: int
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRequest:
     """Child: send me a region of an array that only you can read."""
 

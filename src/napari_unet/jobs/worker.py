@@ -15,7 +15,7 @@ from napari_unet.errors import JobLostError, UNetError
 from napari_unet.events import Event, Failed, Finished, Notice, Waiting
 from napari_unet.jobs.inline import failure
 from napari_unet.jobs.job import Job
-from napari_unet.jobs.messages import Begun, Ended, ReadRequest, Said, Stop
+from napari_unet.jobs.messages import Begun, Ended, ReadRequest, Said, Stop, Tell
 from napari_unet.jobs.process import ChildProcess, describe_end
 from napari_unet.jobs.scratch import sweep
 from napari_unet.jobs.supply import Supply
@@ -190,6 +190,9 @@ class Worker:
             elif job.stop_time is not None and not asked:
                 asked = True
                 child.send(Stop(job.number))
+            if supply.begun:  # before that, another child may yet take the job over
+                while not job.outbox.empty():
+                    child.send(Tell(job.number, job.outbox.get()))
             self._news.wait(None if job.stop_time is None else max(0.0, job.kill_time - time.monotonic()))
 
     def _give_up(self, job: Job, child: ChildProcess) -> None:
@@ -240,6 +243,7 @@ class Worker:
             return
         if isinstance(message, Begun):
             supply.begun = True
+            self._news.set()
         elif isinstance(message, ReadRequest):
             supply.wanted.put(message)
         elif isinstance(message, Said):
