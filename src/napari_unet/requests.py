@@ -1,14 +1,18 @@
-"""What a job is asked to do: plain dataclasses that hold references to images, never layers."""
+"""What a job is asked to do, and told meanwhile: plain dataclasses that hold references to images, never layers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage, Image
 from napari_unet.labels import Annotation
-from napari_unet.settings import Device, PredictSettings, TrainSettings
+from napari_unet.settings import Device, LiveSettings, PredictSettings, TrainSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,4 +97,83 @@ class ProbeRequest:
     device: Device = "auto"
 
 
-Request = TrainingRequest | RateSearchRequest | PredictionRequest | ProbeRequest
+@dataclass(frozen=True, eq=False)
+class LiveRequest:
+    """Learn from what is painted while it is painted, and predict what is looked at.
+
+    It goes on until it is stopped. What is painted and looked at comes as messages: :class:`Painted`,
+    :class:`Looking`, :class:`Renamed`, :class:`Capped`.
+
+    Attributes
+    ----------
+    images : tuple of Image
+        What is painted on; all with the same number of channels.
+    annotation : Annotation
+        The classes so far.
+    settings : LiveSettings
+        How to learn.
+    output : Path
+        Where the model file goes, now and then and at the end.
+    start_from : Path, optional
+        A model file to go on from.
+    """
+
+    images: tuple[Image, ...]
+    annotation: Annotation
+    settings: LiveSettings
+    output: Path
+    start_from: Path | None = None
+
+    listens: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """To a live run: this is how a region of an image's labels looks now.
+
+    Attributes
+    ----------
+    image : int
+        Index into the images of the request.
+    region : Box
+        In label axes.
+    labels : ndarray of int, of the region's shape
+        Values as painted, 0 where nothing is.
+    """
+
+    image: int
+    region: Box
+    labels: NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """To a live run: this part of an image is in view; it is predicted first.
+
+    Attributes
+    ----------
+    image : int
+        Index into the images of the request.
+    region : Box
+        In label axes, inside the image; 1 thick along the axes that are not seen.
+    """
+
+    image: int
+    region: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """To a live run: these are the classes now; one may be new."""
+
+    annotation: Annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """To a live run: so much of the time it may compute; above 0 and at most 1."""
+
+    share: float
+
+
+Request = TrainingRequest | RateSearchRequest | PredictionRequest | ProbeRequest | LiveRequest

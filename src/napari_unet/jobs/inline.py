@@ -11,7 +11,13 @@ from typing import Any
 
 from napari_unet.errors import OutOfMemoryError, StorageError, UNetError
 from napari_unet.events import Event, Failed, Finished
-from napari_unet.requests import PredictionRequest, ProbeRequest, RateSearchRequest, TrainingRequest
+from napari_unet.requests import (
+    LiveRequest,
+    PredictionRequest,
+    ProbeRequest,
+    RateSearchRequest,
+    TrainingRequest,
+)
 
 Runner = Callable[..., Iterator[Event]]
 """A generator of events from a request and a function that says whether to stop; of a request that ``listens``, from
@@ -23,6 +29,7 @@ _RUNNERS: dict[type, str] = {
     RateSearchRequest: "napari_unet.training.rate_finder:find_rate",
     PredictionRequest: "napari_unet.inference:predict",
     ProbeRequest: "napari_unet.jobs.inline:_probe",
+    LiveRequest: "napari_unet.training.live.session:learn_live",
 }
 
 _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")

@@ -10,13 +10,20 @@ from queue import SimpleQueue
 from typing import Any, Literal
 
 from napari_unet.events import Event, Failed, Finished, ModelSaved
-from napari_unet.requests import PredictionRequest, ProbeRequest, RateSearchRequest, TrainingRequest
+from napari_unet.requests import (
+    LiveRequest,
+    PredictionRequest,
+    ProbeRequest,
+    RateSearchRequest,
+    TrainingRequest,
+)
 
 _ACTIVITIES = {
     TrainingRequest: "Training",
     RateSearchRequest: "The search for a learning rate",
     PredictionRequest: "Segmentation",
     ProbeRequest: "The device test",
+    LiveRequest: "Live learning",
 }
 
 _log = logging.getLogger(__name__)

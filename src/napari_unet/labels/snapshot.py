@@ -37,7 +37,7 @@ class LabelBlocks:
         """Read a region given by slices with step 1, integers or an ellipsis."""
         bounds, squeezed = _bounds(key, self.shape)
         out = np.zeros([stop - start for start, stop in bounds], self.dtype)
-        sides = _sides(len(self.shape))
+        sides = block_sides(len(self.shape))
         ranges = [
             range(start // side, -(-stop // side)) for (start, stop), side in zip(bounds, sides, strict=True)
         ]
@@ -78,7 +78,7 @@ def snapshot_labels(labels: Any) -> Any:
     if labels.nbytes <= WHOLE or labels.ndim < 2:
         return labels.copy()
     blocks = {}
-    sides = _sides(labels.ndim)
+    sides = block_sides(labels.ndim)
     for index in product(*(range(-(-n // side)) for n, side in zip(labels.shape, sides, strict=True))):
         block = labels[tuple(slice(i * side, (i + 1) * side) for i, side in zip(index, sides, strict=True))]
         if block.any():
@@ -86,7 +86,8 @@ def snapshot_labels(labels: Any) -> Any:
     return LabelBlocks(labels.shape, labels.dtype, blocks)
 
 
-def _sides(ndim: int) -> tuple[int, ...]:
+def block_sides(ndim: int) -> tuple[int, ...]:
+    """Sides of a block, in pixels, of an array of so many axes."""
     return (1,) * (ndim - 2) + (BLOCK, BLOCK)
 
 

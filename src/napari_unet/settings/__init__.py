@@ -15,6 +15,7 @@ from napari_unet.settings.base import (
     Precision,
     Settings,
 )
+from napari_unet.settings.live import LiveSettings
 from napari_unet.settings.network import NetworkSettings
 from napari_unet.settings.objects import ObjectChoice, ObjectSettings
 from napari_unet.settings.prediction import PredictSettings
@@ -24,6 +25,7 @@ __all__ = [
     "AugmentationSettings",
     "ComputeSettings",
     "Device",
+    "LiveSettings",
     "LossName",
     "NetworkSettings",
     "Norm",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,10 +15,17 @@ from napari_unet.labels import IGNORE
 from napari_unet.nets import UNet
 from napari_unet.training.augmentation import Augmentation, centre_crop
 from napari_unet.training.patches import UNSEEN
-from napari_unet.training.sampling import PatchSampler
 from napari_unet.training.views import TwoViews
 
 _Arrays = tuple[NDArray[np.float32], NDArray[np.signedinteger]]
+
+
+class DrawsBatches(Protocol):
+    """What patches come from; see :class:`~napari_unet.training.sampling.PatchSampler`."""
+
+    def batch(self, n: int, size: tuple[int, ...], source: tuple[int, ...]) -> _Arrays:
+        """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source)."""
+        ...
 
 
 class Batch(NamedTuple):
@@ -46,7 +53,7 @@ class Batches:
 
     Parameters
     ----------
-    sampler : PatchSampler
+    sampler : DrawsBatches
         Draws patches.
     augmentation : Augmentation
         Varies them on the device.
@@ -62,7 +69,7 @@ class Batches:
 
     def __init__(
         self,
-        sampler: PatchSampler,
+        sampler: DrawsBatches,
         augmentation: Augmentation,
         network: UNet,
         patch_size: int,

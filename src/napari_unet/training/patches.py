@@ -99,6 +99,13 @@ class PatchReader:
             classes = np.pad(classes, pads, constant_values=IGNORE)
         return Patch(image, _small(classes) if self.numbered else classes)
 
+    def forget(self, image: int, box: Box) -> None:
+        """Read a region of an image anew when it is next needed: its labels have changed."""
+        for key in list(self._cache):
+            if key[0] == image and all(a < d and c < b for (a, b), (c, d) in zip(key[1], box, strict=True)):
+                old = self._cache.pop(key)
+                self._free += old.image.nbytes + old.classes.nbytes
+
     def _inside(self, plane: Plane, region: Box) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
         size = tuple(high - low for low, high in region)
         channels = len(self._statistics[plane.image].offset)

@@ -107,7 +107,7 @@ class PatchSampler:
         patch = self._reader.read(plane, region)
         leading = (None,) * len(plane.position)
         clear(patch.classes[leading], plane.box(region), self._excluded[plane.image], UNSEEN)
-        clear(patch.classes, region, _outside(region, plane.shape), UNSEEN)
+        clear(patch.classes, region, outside(region, plane.shape), UNSEEN)
         return patch
 
     def batch(
@@ -155,7 +155,7 @@ class PatchSampler:
         return [_Anchors(plane, places, count) for (_, places), count in zip(kept, counts, strict=True)]
 
 
-def _outside(region: Box, shape: tuple[int, ...]) -> list[Box]:
+def outside(region: Box, shape: tuple[int, ...]) -> list[Box]:
     """Where a region reaches beyond an image, which shows there what it mirrors."""
     beyond = []
     for axis, ((low, high), full) in enumerate(zip(region, shape, strict=True)):

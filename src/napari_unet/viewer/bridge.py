@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from napari.utils import progress
 from napari.utils.notifications import show_error as notify_error
@@ -40,6 +40,10 @@ class WorkerJob(Protocol):
         """Ask the job to end with what it has reached."""
         ...
 
+    def send(self, message: Any) -> None:
+        """Say something to the job."""
+        ...
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the job's end."""
         ...
@@ -69,6 +73,11 @@ class Job:
         """Ask the job to end with what it has reached; its last events still arrive."""
         if self._running is not None and not self.done:
             self._running.stop()
+
+    def send(self, message: Any) -> None:
+        """Say something to the job, if it listens; arrays in it must not be changed afterwards."""
+        if self._running is not None and not self.done:
+            self._running.send(message)
 
     def release(self) -> None:
         """Hear no more of this job. It runs on unless it was stopped."""
@@ -183,32 +192,37 @@ def _start_worker() -> WorkerLike:
     return worker
 
 
-_engine: Engine | None = None
+EngineName = Literal["jobs", "live"]
+"""What is run one after another, and what is learnt live beside it, each in a child process of its own."""
+
+_engines: dict[EngineName, Engine] = {}
 
 
-def engine() -> Engine:
-    """Return the engine of this process, starting its child process at the first call; GUI thread only."""
-    global _engine
-    if _engine is None:
-        _engine = Engine()
-        application = QCoreApplication.instance()
-        if application is not None:
-            application.aboutToQuit.connect(close_engine)
-    return _engine
+def engine(name: EngineName = "jobs") -> Engine:
+    """Return an engine of this process, starting its child process at the first call; GUI thread only."""
+    if name not in _engines:
+        if not _engines:
+            application = QCoreApplication.instance()
+            if application is not None:
+                application.aboutToQuit.connect(close_engine)
+        _engines[name] = Engine()
+    return _engines[name]
 
 
-def use_engine(replacement: Engine | None) -> None:
-    """Make ``replacement`` the engine of this process; for tests."""
-    global _engine
-    _engine = replacement
+def use_engine(replacement: Engine | None, name: EngineName = "jobs") -> None:
+    """Make ``replacement`` an engine of this process; for tests."""
+    if replacement is None:
+        _engines.pop(name, None)
+    else:
+        _engines[name] = replacement
 
 
 def close_engine() -> None:
-    """End the engine of this process if it was started; the next :func:`engine` starts another."""
-    global _engine
-    closing, _engine = _engine, None
-    if closing is not None:
-        closing.close()
+    """End the engines of this process that were started; the next :func:`engine` starts another."""
+    closing = list(_engines.values())
+    _engines.clear()
+    for each in closing:
+        each.close()
 
 
 class ActivityProgress:

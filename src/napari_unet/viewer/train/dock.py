@@ -22,6 +22,7 @@ from napari_unet.viewer.train import memory
 from napari_unet.viewer.train.classes import annotation_for, keep_annotation, said_kind
 from napari_unet.viewer.train.closing import ask_keep_or_stop
 from napari_unet.viewer.train.footer import Footer
+from napari_unet.viewer.train.live_bar import LiveBar
 from napari_unet.viewer.train.preflight import Preflight
 from napari_unet.viewer.train.run import run_of
 from napari_unet.viewer.train.setup_page import SetupPage
@@ -50,11 +51,12 @@ class TrainDock(Dock):
         self._wants_to_train = False
         self.surveyor = Surveyor(self)
         self.page = SetupPage(viewer, engine())
+        self.live = LiveBar(viewer, self.page)
         self.footer = Footer()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(self.page)
-        layout.addWidget(self.footer)
+        for part in (self.page, self.live, self.footer):
+            layout.addWidget(part)
         self.setAcceptDrops(True)
         memory.restore(self.page)
         self._connect()
@@ -88,6 +90,7 @@ class TrainDock(Dock):
         while window.parentWidget() is not None:  # a floating dock is a window of its own
             window = window.parentWidget()
         self.run.watch(window)
+        self.live.run.watch(window)
         QTimer.singleShot(0, self._look_for_device)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -281,6 +284,7 @@ class TrainDock(Dock):
             self._remember()
         self.page.source.close_connections()
         self.run.heard.disconnect(self._on_heard)
+        self.live.close_connections()
         self._viewer.events.theme.disconnect(self._on_theme)
         self.page.device.release()
         ask_keep_or_stop(self.run)

@@ -95,7 +95,7 @@ class SourceBox(QWidget):
         self.use_folders.toggled.connect(self._on_mode)
         self.folder_pair.changed.connect(self.changed)
         self.add_pair.clicked.connect(self._on_add_pair)
-        self.new_annotation.clicked.connect(self._on_new_annotation)
+        self.new_annotation.clicked.connect(self.add_annotation)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -279,7 +279,8 @@ class SourceBox(QWidget):
     def _on_removed(self, row: PairRow) -> None:
         self.show_pairs([r.pair for r in self.rows if r is not row])
 
-    def _on_new_annotation(self) -> None:
+    def add_annotation(self) -> None:
+        """Add a layer to paint on, for the image that has none yet."""
         images = self._image_layers()
         row = next((r for r in self.rows if r.pair.images), self.rows[0])
         chosen = row.pair.images or (images[-1:] and (images[-1],))

@@ -1,0 +1,138 @@
+"""Patches around strokes that keep coming."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.events import Box
+from napari_unet.images import AnnotatedImage, Image, IntensityStatistics
+from napari_unet.labels import Annotation
+from napari_unet.labels.painted import PaintedLabels
+from napari_unet.training.coverage import Plane, clear
+from napari_unet.training.patches import UNSEEN, PatchReader
+from napari_unet.training.sampling import outside
+
+SPREAD = 0.5
+"""Part of a patch, around its middle, in which the stroke lies that it was drawn for."""
+
+
+class LiveSampler:
+    """Random patches around what is painted by now, every class equally often; may be used from two threads.
+
+    Parameters
+    ----------
+    images : sequence of Image
+        What is painted on.
+    statistics : sequence of IntensityStatistics
+        One per image.
+    annotation : Annotation
+        The classes.
+    seed : int
+        Start of the random numbers.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Image],
+        statistics: Sequence[IntensityStatistics],
+        annotation: Annotation,
+        seed: int,
+    ) -> None:
+        self._statistics = statistics
+        self._random = np.random.default_rng(seed)
+        self._lock = Lock()
+        self._labels = [PaintedLabels(image.label_shape) for image in images]
+        self._annotated = [
+            AnnotatedImage(image, labels) for image, labels in zip(images, self._labels, strict=True)
+        ]
+        self.use(annotation)
+
+    def use(self, annotation: Annotation) -> None:
+        """Let painted values mean these classes from now on."""
+        with self._lock:
+            self._annotation = annotation
+            self._reader = PatchReader(self._annotated, self._statistics, annotation)
+            self._find()
+
+    def paint(self, image: int, region: Box, labels: NDArray[Any]) -> None:
+        """Replace a region of an image's labels."""
+        with self._lock:
+            self._labels[image].write(region, labels)
+            self._reader.forget(image, region)
+            self._find()
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Pixels by value, over all images, values that are no class among them."""
+        found: dict[int, int] = {}
+        for labels in self._labels:
+            for value, n in labels.counts().items():
+                found[value] = found.get(value, 0) + n
+        return found
+
+    @property
+    def class_counts(self) -> list[int]:
+        """Pixels by class index."""
+        counts = self.counts
+        return [counts.get(value, 0) for value in self._annotation.values]
+
+    def batch(
+        self, n: int, size: tuple[int, ...], source: tuple[int, ...]
+    ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
+        """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source)."""
+        with self._lock:
+            drawn = [self._draw(size, source) for _ in range(n)]
+        return np.stack([image for image, _ in drawn]), np.stack([classes for _, classes in drawn])
+
+    def _draw(
+        self, size: tuple[int, ...], source: tuple[int, ...]
+    ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
+        group = self._groups[self._random.integers(len(self._groups))]
+        image, places = group.blocks[int(self._random.choice(len(group.blocks), p=group.odds))]
+        place = places[self._random.integers(len(places))]
+        shape = self._labels[image].shape
+        plane = Plane(image, tuple(map(int, place[: -len(size)])), shape[-len(size) :], ())
+        starts = [
+            self._start(int(at), side, full)
+            for at, side, full in zip(place[-len(size) :], size, plane.shape, strict=True)
+        ]
+        region = tuple(
+            (start - (wide - side) // 2, start - (wide - side) // 2 + wide)
+            for start, side, wide in zip(starts, size, source, strict=True)
+        )
+        patch = self._reader.read(plane, region)
+        clear(patch.classes, region, outside(region, plane.shape), UNSEEN)
+        return patch.image, patch.classes
+
+    def _start(self, place: int, side: int, full: int) -> int:
+        """Start of a patch around ``place``, moved into the image where it fits."""
+        if side >= full:
+            return (full - side) // 2
+        start = round(place - side * (0.5 + SPREAD * (self._random.random() - 0.5)))
+        return min(max(start, 0), full - side)
+
+    def _find(self) -> None:
+        """Look up where each class is painted."""
+        self._groups = []
+        for value in self._annotation.values:
+            blocks = [
+                (image, places)
+                for image, labels in enumerate(self._labels)
+                for places in labels.places(value)
+            ]
+            if blocks:
+                self._groups.append(_Group(blocks))
+
+
+class _Group:
+    """Where one class is painted: image and positions, block by block, and how likely each is to be drawn."""
+
+    def __init__(self, blocks: list[tuple[int, NDArray[np.int32]]]) -> None:
+        self.blocks = blocks
+        counts = np.array([len(places) for _, places in blocks], float)
+        self.odds = counts / counts.sum()

@@ -1,0 +1,75 @@
+"""The model file of a live run."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import napari_unet
+from napari_unet.images import Normalisation, image_hash
+from napari_unet.labels import Annotation
+from napari_unet.models.files import Model, model_hash, save_model
+from napari_unet.models.record import ModelRecord, ValidationRecord
+from napari_unet.nets import UNet
+from napari_unet.requests import LiveRequest
+
+REASON = "Learnt live from strokes; none of them was held out."
+
+
+class LiveFile:
+    """Writes the weights of a live run.
+
+    Parameters
+    ----------
+    request : LiveRequest
+        Says where.
+    parent : Model, optional
+        What the run goes on from.
+    """
+
+    def __init__(self, request: LiveRequest, parent: Model | None) -> None:
+        self._request = request
+        self._parent = parent.record if parent is not None else None
+        self._parents: tuple[str, ...] = ()
+        if parent is not None and request.start_from is not None:
+            self._parents = (*parent.record.parents, model_hash(request.start_from))
+        self._hashes: dict[str, str] | None = None
+        self._saved = 0
+
+    def is_behind(self, step: int) -> bool:
+        """Whether there are newer weights than those in the file."""
+        return step > self._saved
+
+    def save(self, network: UNet, annotation: Annotation, step: int, normalisation: Normalisation) -> None:
+        """Write the weights of this step.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be written; an older one survives.
+        """
+        images = self._request.images
+        if self._hashes is None:
+            self._hashes = {image.name: image_hash(image) for image in images}
+        earlier = self._parent.validation.regions if self._parent is not None else {}
+        record = ModelRecord(
+            name=self._request.output.stem,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            network=network.settings,
+            annotation=annotation,
+            normalisation=normalisation,
+            axes=images[0].axes,
+            plan={"recipe": "live", "steps": step, "seed": self._request.settings.seed},
+            validation=ValidationRecord(honest=False, method=REASON, regions=earlier),
+            images=(self._parent.images if self._parent is not None else {}) | self._hashes,
+            parents=self._parents,
+            versions={
+                "napari_unet": napari_unet.__version__,
+                "torch": version("torch"),
+                "numpy": version("numpy"),
+                "python": platform.python_version(),
+            },
+        )
+        save_model(Model(network, record), self._request.output)
+        self._saved = step

@@ -1,0 +1,256 @@
+"""A live run: strokes come in, the network learns, what is looked at is predicted again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from math import nan
+from queue import Empty, SimpleQueue
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unet.device import choose_device, choose_precision, choose_threads, probe
+from napari_unet.errors import InputError
+from napari_unet.events import Box, Event, Finished, LiveState, ModelSaved, Notice, Preview, Started
+from napari_unet.images import Image, IntensityStatistics, Normalisation
+from napari_unet.inference.labelling import label_type
+from napari_unet.inference.tiled import TiledNetwork
+from napari_unet.models.files import load_model
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.training.live.learner import Learner, new_network, with_classes
+from napari_unet.training.live.previews import Piece, Previews
+from napari_unet.training.live.sampler import LiveSampler
+from napari_unet.training.live.saving import LiveFile
+from napari_unet.training.optimisation import torch_threads
+from napari_unet.training.preparation import check_writable
+
+WIDTH = {"cpu": 16, "gpu": 32}
+State = Literal["waiting", "learning", "resting"]
+
+SLICE = 0.25
+"""Seconds of learning between two looks at what is new."""
+
+SHOW_EVERY = 0.7
+"""Seconds from one prediction of what is in view to the next, while nothing new is painted."""
+
+AROUND = 0.3
+"""Part of the time that is spent on what is not in view."""
+
+SAVE_EVERY = 15.0
+"""Seconds between two savings of the model."""
+
+
+def learn_live(request: LiveRequest, stop: Callable[[], bool], inbox: SimpleQueue[Any]) -> Iterator[Event]:
+    """Learn from what is painted until asked to stop.
+
+    Parameters
+    ----------
+    request : LiveRequest
+        What is painted on, and how to learn.
+    stop : callable
+        Asked at least four times a second.
+    inbox : SimpleQueue
+        Of :class:`Painted`, :class:`Looking`, :class:`Renamed` and :class:`Capped`.
+
+    Yields
+    ------
+    Event
+        ``Started``; ``LiveState``, ``Preview``, ``ModelSaved`` and ``Notice`` as they come; ``Finished``.
+
+    Raises
+    ------
+    InputError
+        If the images cannot be learnt from together.
+    ModelFileError, StorageError, DeviceError, OutOfMemoryError, TrainingDivergedError
+        If the model to start from, the output, the device or the learning fails.
+    """
+    check_writable(request.output)
+    threads = choose_threads(request.settings.threads)
+    with torch_threads(threads):
+        report = probe(request.settings.device)
+        device = choose_device(request.settings.device, report)
+        precision = choose_precision(device, request.settings.precision)
+        yield Started(report.name, {"threads": threads, "device": device.type})
+        yield from Session(request, device, precision, stop, inbox).events()
+
+
+class Session:
+    """What a live run knows."""
+
+    def __init__(
+        self,
+        request: LiveRequest,
+        device: torch.device,
+        precision: torch.dtype,
+        stop: Callable[[], bool],
+        inbox: SimpleQueue[Any],
+    ) -> None:
+        self._request, self._stop, self._inbox = request, stop, inbox
+        self._annotation = request.annotation
+        self._share = request.settings.processor_share
+        parent = load_model(request.start_from) if request.start_from is not None else None
+        self._normalisation = parent.record.normalisation if parent is not None else Normalisation()
+        self._statistics = [self._normalisation.statistics(image) for image in _alike(request.images)]
+        self._sampler = LiveSampler(
+            request.images, self._statistics, request.annotation, request.settings.seed
+        )
+        self._previews = Previews([image.label_shape for image in request.images])
+        if parent is not None:
+            network = with_classes(parent.network, parent.record.annotation, request.annotation)
+        else:
+            width = request.settings.width or WIDTH["cpu" if device.type == "cpu" else "gpu"]
+            n_channels = request.images[0].n_channels
+            network = new_network(n_channels, len(request.annotation.classes), width, request.settings.seed)
+        self._learner = Learner(
+            self._sampler, request.annotation, network, device, precision, request.settings.seed
+        )
+        self._file = LiveFile(request, parent)
+        self._shown: TiledNetwork | None = None
+        self._shown_step = -1
+        self._painted_at = self._shown_at = self._saved_at = time.monotonic()
+        self._is_new = False
+
+    def events(self) -> Iterator[Event]:
+        """The run."""
+        state: State | None = None
+        with self._learner:
+            while not self._stop():
+                began = time.monotonic()
+                self._hear()
+                ready = sum(n > 0 for n in self._sampler.class_counts) > 1
+                resting = ready and began - self._painted_at > self._request.settings.rest_after
+                now: State = "waiting" if not ready else "resting" if resting else "learning"
+                loss = self._learner.learn(SLICE) if now == "learning" else nan
+                if now == "learning" or state != now:
+                    yield LiveState(now, self._learner.steps, loss, self._sampler.counts)
+                state = now
+                busy = yield from self._predict(ready, resting)
+                yield from self._save(ready, now=resting)
+                if now == "learning" or busy:
+                    self._pause(time.monotonic() - began)
+                else:
+                    self._wait()
+            path = None
+            if self._learner.steps:
+                yield from self._save(True, now=True)
+                path = str(self._request.output)
+        yield Finished(stopped=True, model_path=path, summary={"steps": self._learner.steps})
+
+    # Messages
+
+    def _hear(self) -> None:
+        """Take in every message there is."""
+        while not self._inbox.empty():
+            self._take(self._inbox.get())
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, Painted):
+            self._sampler.paint(message.image, message.region, message.labels)
+            self._learner.weigh()
+            self._painted_at = time.monotonic()
+            self._is_new = True
+        elif isinstance(message, Looking):
+            self._previews.look(message.image, message.region)
+        elif isinstance(message, Renamed):
+            self._annotation = message.annotation
+            self._sampler.use(message.annotation)
+            self._learner.use(message.annotation)
+            self._learner.weigh()
+            self._is_new = True
+        elif isinstance(message, Capped):
+            self._share = message.share
+
+    def _wait(self) -> None:
+        """Do nothing until there is something to do, or a moment has passed."""
+        try:
+            self._take(self._inbox.get(timeout=0.1))
+        except Empty:
+            return
+
+    def _pause(self, seconds: float) -> None:
+        """Leave the processor to others after ``seconds`` of work."""
+        if self._share < 1:
+            time.sleep(min(2.0, seconds * (1 / self._share - 1)))
+
+    # Predictions
+
+    def _predict(self, ready: bool, resting: bool) -> Generator[Event, None, bool]:
+        """Predict what is in view if that is due, then what is around it; returns whether anything was."""
+        if not ready or not self._learner.steps or not self._previews.is_looking:
+            return False
+        now = time.monotonic()
+        is_newer = self._learner.steps > self._shown_step
+        if self._shown is None or (
+            is_newer and (self._is_new or now - self._shown_at > SHOW_EVERY or resting)
+        ):
+            self._shown, self._shown_step = self._learner.shown(), self._learner.steps
+            self._shown_at, self._is_new = now, False
+        until = now + SLICE * AROUND / (1 - AROUND)
+        found = False
+        while (
+            piece := self._previews.next(
+                self._shown_step, in_view_only=time.monotonic() > until and not resting
+            )
+        ) is not None:
+            yield from self._preview(piece)
+            found = True
+            if not self._inbox.empty() or self._stop():
+                break
+        return found
+
+    def _preview(self, piece: Piece) -> Iterator[Event]:
+        assert self._shown is not None
+        read = partial(
+            _read, self._request.images[piece.image], self._statistics[piece.image], piece.position
+        )
+        shape = self._request.images[piece.image].label_shape[-2:]
+        for item in self._shown.logits(read, shape, piece.region):
+            if isinstance(item, Notice):
+                continue
+            core, logits = item
+            box = (*((at, at + 1) for at in piece.position), *core)
+            labels, doubt = _answer(logits, self._annotation.values)
+            sides = tuple(high - low for low, high in box)
+            yield Preview(piece.image, box, labels.reshape(sides), doubt.reshape(sides), self._shown_step)
+        self._previews.done(piece, self._shown_step)
+
+    def _save(self, ready: bool, *, now: bool) -> Iterator[Event]:
+        due = now or time.monotonic() - self._saved_at > SAVE_EVERY
+        if ready and due and self._file.is_behind(self._learner.steps):
+            self._learner.shown()  # batch norm's statistics for the weights as they are
+            self._file.save(self._learner.network, self._annotation, self._learner.steps, self._normalisation)
+            self._saved_at = time.monotonic()
+            yield ModelSaved(str(self._request.output))
+
+
+def _alike(images: tuple[Image, ...]) -> tuple[Image, ...]:
+    if not images:
+        raise InputError("There is no image to paint on.", "Choose an image layer.")
+    for image in images[1:]:
+        if image.n_channels != images[0].n_channels:
+            raise InputError(
+                f"{images[0].name} has {images[0].n_channels} channel(s), {image.name} has {image.n_channels}.",
+                "Learn from images with the same channels.",
+            )
+    return images
+
+
+def _read(
+    image: Image, statistics: IntensityStatistics, position: tuple[int, ...], region: Box
+) -> NDArray[np.float32]:
+    block = image.read((*((at, at + 1) for at in position), *region))
+    return statistics.apply(block.reshape(len(block), *(high - low for low, high in region)))
+
+
+def _answer(logits: Tensor, values: tuple[int, ...]) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint8]]:
+    """Class values as painted, and how doubtful they are, of logits (K, Y, X)."""
+    table = torch.tensor(values, dtype=torch.int32, device=logits.device)
+    labels = table[logits.argmax(0)].cpu().numpy().astype(label_type(values))
+    chances = logits.float().softmax(0)
+    entropy = -(chances * chances.clamp(min=1e-9).log()).sum(0) / float(np.log(max(2, len(values))))
+    return labels, (255 * entropy.clamp(0, 1)).round().to(torch.uint8).cpu().numpy()

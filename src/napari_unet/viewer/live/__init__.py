@@ -1,0 +1,1 @@
+"""Learning while somebody paints, as the viewer sees it."""

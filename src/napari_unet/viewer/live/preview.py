@@ -1,0 +1,102 @@
+"""The layer that shows what a live run makes of an image for now."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels as LabelsLayer
+from numpy.typing import NDArray
+
+from napari_unet.events import Preview
+from napari_unet.labels import Annotation
+from napari_unet.viewer.layers import selection_kept, set_annotation
+from napari_unet.viewer.results import add_prediction, paint_region
+
+if TYPE_CHECKING:
+    import napari
+
+OPACITY = 0.4
+LARGEST_IN_MEMORY = 1 << 29
+"""Bytes from which on a preview lies in a nameless file, of which only what was predicted takes room."""
+
+
+class PreviewLayer:
+    """Below the annotation, never in it: what is painted stays what is seen.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where it is shown.
+    image : Image layer
+        What it is a preview of.
+    annotation_layer : Labels
+        What lies above it.
+    annotation : Annotation
+        The classes.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        image: ImageLayer,
+        annotation_layer: LabelsLayer,
+        annotation: Annotation,
+    ) -> None:
+        self._viewer = viewer
+        self._annotation_layer = annotation_layer
+        data = room(tuple(int(n) for n in annotation_layer.data.shape), np.uint8)
+        with selection_kept(viewer):
+            self.layer = add_prediction(
+                viewer, image, data, annotation, f"{image.name} preview", {"live": True, "image": image.name}
+            )
+            self.layer.opacity = OPACITY
+            self.layer.editable = False
+        self._put_below()
+        self._is_undrawn = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the user has left it in the viewer."""
+        return any(
+            layer is self.layer or getattr(layer, "__wrapped__", layer) is self.layer
+            for layer in self._viewer.layers
+        )
+
+    def use(self, annotation: Annotation) -> None:
+        """Show these classes from now on."""
+        set_annotation(self.layer, annotation)
+
+    def take(self, event: Preview) -> None:
+        """Write a finished piece; drawn by :meth:`draw`."""
+        paint_region(self.layer, event.region, event.labels, refresh=False)
+        self._is_undrawn = True
+
+    def draw(self) -> None:
+        """Draw what has come in since the last time."""
+        if self._is_undrawn:
+            self._is_undrawn = False
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def remove(self) -> None:
+        """Take it out of the viewer."""
+        if self.is_there:
+            with selection_kept(self._viewer):
+                self._viewer.layers.remove(self.layer)
+
+    def _put_below(self) -> None:
+        """Right below the annotation."""
+        layers = self._viewer.layers
+        names = [layer.name for layer in layers]
+        if self._annotation_layer.name in names:
+            layers.move(names.index(self.layer.name), names.index(self._annotation_layer.name))
+
+
+def room(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """An array of zeros, in a nameless file where it is large."""
+    if np.prod(shape, dtype=float) * np.dtype(dtype).itemsize <= LARGEST_IN_MEMORY:
+        return np.zeros(shape, dtype)
+    with tempfile.TemporaryFile() as file:  # stays open as long as it is mapped
+        return np.memmap(file, dtype, "w+", shape=shape)

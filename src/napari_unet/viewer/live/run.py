@@ -1,0 +1,291 @@
+"""One viewer's live run: what is painted goes to it, what it makes of it comes back. It outlives the dock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary, ref
+
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.errors import InputError
+from napari_unet.events import Event, Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started
+from napari_unet.labels import Annotation, default_annotation
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.settings import LiveSettings
+from napari_unet.viewer.bridge import Engine
+from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation
+from napari_unet.viewer.live.preview import PreviewLayer
+from napari_unet.viewer.live.sight import region_in_view
+from napari_unet.viewer.live.watcher import LabelsWatcher
+from napari_unet.viewer.remembered import add_recent_model
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_unet.viewer.train.pairs import LayerPair
+
+TICK = 100
+"""Milliseconds between two looks at what was painted and where one looks."""
+
+Phase = Literal["off", "starting", "waiting", "learning", "resting", "stopping", "failed"]
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    """How the run is, for any dock that shows it."""
+
+    phase: Phase = "off"
+    device: str = ""
+    steps: int = 0
+    painted: dict[int, int] = field(default_factory=dict)
+    model_path: Path | None = None
+    notices: tuple[Notice, ...] = ()
+    failure: Failed | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is on, or about to be, or about to end."""
+        return self.phase not in ("off", "failed")
+
+
+class LiveRun(QObject):
+    """The live run of one viewer, at most one at a time.
+
+    Signals
+    -------
+    heard
+        After everything that changes the report.
+    previewed(Preview)
+        After a piece of a preview has been drawn.
+    """
+
+    heard = Signal()
+    previewed = Signal(object)
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.report = LiveReport()
+        self._viewer = ref(_without_proxy(viewer))
+        self._is_open = True
+        self._watched = False
+        self._job: Any = None
+        self._number = 0
+        self._annotation: Annotation | None = None
+        self._pairs: list[LayerPair] = []
+        self._watchers: list[LabelsWatcher] = []
+        self._previews: list[PreviewLayer | None] = []
+        self._view: Looking | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(TICK)
+        self._timer.timeout.connect(self._on_tick)
+
+    def watch(self, window: QWidget) -> None:
+        """Notice when the viewer's window goes: the run then ends."""
+        if not self._watched:
+            self._watched = True
+            window.destroyed.connect(self._on_viewer_closed)
+
+    def start(
+        self,
+        engine: Engine,
+        pairs: list[LayerPair],
+        settings: LiveSettings,
+        output: Path,
+        start_from: Path | None = None,
+    ) -> None:
+        """Begin; does nothing while a run is under way.
+
+        Raises
+        ------
+        UNetError
+            If the layers cannot be learnt from.
+        """
+        if self.report.is_on:
+            return
+        images = tuple(image_from_layers(pair.images) for pair in pairs)
+        for pair, image in zip(pairs, images, strict=True):
+            _check_paintable(pair, image.label_shape)
+        self._number += 1
+        self._pairs = pairs
+        self._watchers = [LabelsWatcher(pair.labels) for pair in pairs if pair.labels is not None]
+        self._previews = [None] * len(pairs)
+        self._view = None
+        self._annotation = self._classes(set()) or default_annotation("scribbles", [1, 2])
+        request = LiveRequest(images, self._annotation, settings, output, start_from)
+        self.report = LiveReport(phase="starting")
+        self._job = engine.submit(request, partial(self._on_event, self._number))
+        self._timer.start()
+        self.heard.emit()
+
+    def stop(self) -> None:
+        """End it; the model as it is by then is kept, and so is everything that was painted."""
+        if self.report.is_on and self.report.phase != "stopping":
+            self._say(phase="stopping")
+            self._timer.stop()
+            if self._job is not None:
+                self._job.stop()
+
+    def cap(self, share: float) -> None:
+        """Let it compute so much of the time."""
+        if self._job is not None:
+            self._job.send(Capped(share))
+
+    @property
+    def preview_layers(self) -> list[Any]:
+        """The layers that previews are shown in."""
+        return [preview.layer for preview in self._previews if preview is not None]
+
+    # What goes to the run
+
+    def _on_tick(self) -> None:
+        viewer = self._viewer()
+        if viewer is None or not self._is_open or self._job is None:
+            return
+        if not all(pair.labels in viewer.layers for pair in self._pairs):
+            self.stop()  # an annotation was taken out of the viewer
+            return
+        views = [region_in_view(viewer, watcher.layer) for watcher in self._watchers]
+        for image, view in enumerate(views):
+            looking = Looking(image, view) if view is not None else None
+            if looking is not None and looking != self._view and self._is_shown(image):
+                self._view = looking
+                self._job.send(looking)
+        found = [
+            Painted(image, region, labels)
+            for image, watcher in enumerate(self._watchers)
+            for region, labels in watcher.changes(views[image])
+        ]
+        if found:
+            self._name_classes()
+            for painted in found:
+                self._job.send(painted)
+
+    def _is_shown(self, image: int) -> bool:
+        """Whether this is the image that is looked at: the topmost visible one."""
+        shown = [i for i, pair in enumerate(self._pairs) if any(la.visible for la in pair.images)]
+        return bool(shown) and image == shown[-1]
+
+    def _name_classes(self) -> None:
+        """Tell the run of classes that are new."""
+        annotation = self._classes(set().union(*(watcher.values for watcher in self._watchers)))
+        if annotation is None or annotation == self._annotation:
+            return
+        self._annotation = annotation
+        for pair in self._pairs:
+            if pair.labels is not None and annotation_of(pair.labels) != annotation:
+                set_annotation(pair.labels, annotation)
+        for preview in self._previews:
+            if preview is not None:
+                preview.use(annotation)
+        self._job.send(Renamed(annotation))
+
+    def _classes(self, painted: set[int]) -> Annotation | None:
+        """The classes that are known and those painted, with the names and colours they have."""
+        known = [annotation_of(pair.labels) for pair in self._pairs if pair.labels is not None]
+        given = {
+            c.value: c
+            for a in reversed([*known, self._annotation])
+            if a is not None
+            for c in a.classes
+            if c.value
+        }
+        values = sorted(painted | set(given))
+        if len(values) < 2:
+            values = sorted({*values, 1, 2})
+        annotation = default_annotation("scribbles", values)
+        return annotation.model_copy(
+            update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)}
+        )
+
+    # What comes back
+
+    def _on_event(self, number: int, event: Event) -> None:
+        if number != self._number or not self.report.is_on or not self._is_open:
+            return
+        match event:
+            case Started():
+                self._say(device=event.device)
+            case LiveState():
+                phase: Phase = "stopping" if self.report.phase == "stopping" else event.state
+                self._say(phase=phase, steps=event.step, painted=event.painted)
+            case Preview():
+                self._show(event)
+            case ModelSaved():
+                self._say(model_path=Path(event.path))
+            case Notice():
+                self._say(notices=(*self.report.notices, event))
+            case Finished():
+                self._end(phase="off")
+            case Failed():
+                self._end(phase="failed", failure=event)
+
+    def _show(self, event: Preview) -> None:
+        viewer, pair = self._viewer(), self._pairs[event.image]
+        if viewer is None or pair.labels is None or self._annotation is None:
+            return
+        preview = self._previews[event.image]
+        if preview is None:
+            preview = PreviewLayer(viewer, pair.images[0], pair.labels, self._annotation)
+            self._previews[event.image] = preview
+        if preview.is_there:
+            preview.take(event)
+            preview.draw()
+            self.previewed.emit(event)
+
+    def _end(self, **changes: Any) -> None:
+        self._timer.stop()
+        self._job = None
+        for watcher in self._watchers:
+            watcher.close()
+        self._watchers = []
+        path = self.report.model_path
+        if path is not None and path.is_file():
+            add_recent_model(path)
+        self._say(**changes)
+
+    def _say(self, **changes: Any) -> None:
+        self.report = replace(self.report, **changes)
+        self.heard.emit()
+
+    def _on_viewer_closed(self) -> None:
+        self._is_open = False
+        self._timer.stop()
+        if self._job is not None:
+            self._job.stop()
+
+
+def _check_paintable(pair: LayerPair, shape: tuple[int, ...]) -> None:
+    labels = pair.labels
+    if labels is None:
+        raise InputError(
+            "There are no labels yet.", "Click 'New annotation layer' and paint a little of each class."
+        )
+    if labels.multiscale:
+        raise InputError(
+            f"{labels.name} has several resolutions and cannot be painted on.", "Make a new annotation layer."
+        )
+    if tuple(labels.data.shape) != shape:
+        raise InputError(
+            f"{labels.name} has the shape {tuple(labels.data.shape)}, but the image needs labels of {shape}.",
+            "Click 'New annotation layer' to get one that fits.",
+        )
+
+
+_RUNS: WeakKeyDictionary[Any, LiveRun] = WeakKeyDictionary()
+
+
+def live_run_of(viewer: napari.Viewer) -> LiveRun:
+    """The live run that belongs to ``viewer``, whichever dock asks."""
+    key = _without_proxy(viewer)
+    if key not in _RUNS:
+        _RUNS[key] = LiveRun(viewer)
+    return _RUNS[key]
+
+
+def _without_proxy(viewer: Any) -> Any:
+    """The viewer itself: napari hands plugins a new proxy each time."""
+    return getattr(viewer, "__wrapped__", viewer)

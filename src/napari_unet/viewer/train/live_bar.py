@@ -1,0 +1,133 @@
+"""The switch for live learning, and how it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_unet.errors import InputError, UNetError
+from napari_unet.settings import LiveSettings
+from napari_unet.viewer.bridge import engine
+from napari_unet.viewer.live.run import LiveReport, live_run_of
+from napari_unet.viewer.style import set_tone
+from napari_unet.viewer.train.pairs import LayerPair
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_unet.viewer.train.setup_page import SetupPage
+    from napari_unet.viewer.train.source import SourceBox
+
+KEY = "Shift-L"
+
+
+class LiveBar(QWidget):
+    """One switch and a line.
+
+    The run itself belongs to the viewer (:func:`live_run_of`): it goes on without this dock, another one shows it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers are painted on.
+    page : SetupPage
+        Where they are chosen, and where the model goes.
+    """
+
+    def __init__(self, viewer: napari.Viewer, page: SetupPage, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.run = live_run_of(viewer)
+        self._page = page
+        self.button = QPushButton("Live: learn while I paint")
+        self.button.setCheckable(True)
+        self.button.setAutoDefault(False)
+        self.button.setToolTip(
+            f"Paint a few strokes of each class, and watch the segmentation appear and improve ({KEY})."
+        )
+        self.line = QLabel()
+        self.line.setWordWrap(True)
+        self.line.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.button)
+        layout.addWidget(self.line)
+        self.button.clicked.connect(self.switch)
+        self.run.heard.connect(self.draw)
+        self.draw()
+
+    def switch(self, on: bool) -> None:
+        """Begin to learn from what is painted, or end it."""
+        if not on:
+            self.run.stop()
+            return
+        try:
+            pairs = live_pairs(self._page.source)
+            output = self._page.output.path
+            output.parent.mkdir(parents=True, exist_ok=True)
+            self.run.start(engine("live"), pairs, LiveSettings(), output, self._page.start.path)
+        except UNetError as error:
+            self._say_problem(str(error))
+        except OSError as error:
+            self._say_problem(f"The folder for the model cannot be made: {error.strerror or error}.")
+
+    def close_connections(self) -> None:
+        """Hear no more of the run; the dock is going."""
+        self.run.heard.disconnect(self.draw)
+
+    def _say_problem(self, problem: str) -> None:
+        self.button.setChecked(False)
+        self.line.setText(problem)
+        set_tone(self.line, "warning")
+        self.line.show()
+
+    def draw(self) -> None:
+        """Show how it goes."""
+        report = self.run.report
+        self.button.setChecked(report.is_on)
+        self.button.setEnabled(report.phase != "stopping")
+        text = line_of(report)
+        self.line.setText(text)
+        self.line.setVisible(bool(text))
+        set_tone(self.line, "error" if report.failure is not None else "plain")
+
+
+def live_pairs(source: SourceBox) -> list[LayerPair]:
+    """The chosen pairs, to be painted on; a layer to paint on is added where there is none.
+
+    Raises
+    ------
+    InputError
+        If nothing is chosen that can be painted on.
+    """
+    if source.uses_folders:
+        raise InputError("Files cannot be painted on.", "Choose 'Layers', and open the image.")
+    if not any(pair.images for pair in source.pairs):
+        raise InputError("There is no image yet.", "Open or drop one, or use File > Open Sample.")
+    if all(pair.labels is None for pair in source.pairs):
+        source.add_annotation()
+        source.refresh()
+    return [pair for pair in source.pairs if pair.images]
+
+
+def line_of(report: LiveReport) -> str:
+    """How a live run goes, as a sentence."""
+    match report.phase:
+        case "starting":
+            return "Starting…"
+        case "waiting":
+            painted = sum(1 for n in report.painted.values() if n)
+            missing = "two classes" if not painted else "a second class"
+            return f"Paint a stroke of {missing}, and learning begins."
+        case "learning":
+            return f"Learning from {sum(report.painted.values()):,} pixels · step {report.steps:,}"
+        case "resting":
+            return f"Resting after step {report.steps:,}, until something new is painted."
+        case "stopping":
+            return "Saving the model…"
+        case "failed" if report.failure is not None:
+            return f"{report.failure.problem} {report.failure.remedy}".strip()
+    if report.model_path is not None:
+        return f"What was learnt is saved as {report.model_path.name}."
+    return ""
