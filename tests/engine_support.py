@@ -16,6 +16,10 @@ class FakeJob:
         self.say = say
         self.done = False
         self.stopped = 0
+        self.told = []
+
+    def send(self, message):
+        self.told.append(message)
 
     def stop(self):
         self.stopped += 1

@@ -26,3 +26,14 @@ def worker(qapp):
     yield fake
     bridge.use_engine(None)
     engine.close(0)
+
+
+@pytest.fixture
+def live_worker(qapp):
+    """The worker of live runs, for which the test speaks."""
+    fake = FakeWorker()
+    engine = bridge.Engine(fake)
+    bridge.use_engine(engine, "live")
+    yield fake
+    bridge.use_engine(None, "live")
+    engine.close(0)

@@ -79,17 +79,19 @@ class Previews:
         stale = cells < step
         inside = np.zeros(cells.shape, bool)
         inside[tuple(slice(*bounds) for bounds in seen)] = True
-        if (stale & inside).any():
+        in_view = bool((stale & inside).any())
+        if in_view:
             chosen = _nearest(stale & inside, LARGEST_VIEW, seen)
         elif not in_view_only and stale.any():
-            chosen = _nearest(stale, PIECE, seen)
+            oldest = stale & (cells == cells[stale].min())  # so that the rest of the plane has its turn too
+            chosen = _nearest(oldest, PIECE, seen)
         else:
             return None
         region = tuple(
             (low * CELL, min(high * CELL, size))
             for (low, high), size in zip(chosen, self._shapes[image][-2:], strict=True)
         )
-        return Piece(image, position, region, bool(inside[tuple(slice(*bounds) for bounds in chosen)].any()))
+        return Piece(image, position, region, in_view)
 
     def done(self, piece: Piece, step: int) -> None:
         """Take note that a piece was predicted after ``step`` steps."""

@@ -190,14 +190,15 @@ class Session:
         ):
             self._shown, self._shown_step = self._learner.shown(), self._learner.steps
             self._shown_at, self._is_new = now, False
-        until = now + SLICE * AROUND / (1 - AROUND)
-        found = False
+        found, until = False, now
         while (
             piece := self._previews.next(
-                self._shown_step, in_view_only=time.monotonic() > until and not resting
+                self._shown_step, in_view_only=found and not resting and time.monotonic() > until
             )
         ) is not None:
             yield from self._preview(piece)
+            if piece.in_view or not found:
+                until = time.monotonic() + SLICE * AROUND / (1 - AROUND)
             found = True
             if not self._inbox.empty() or self._stop():
                 break

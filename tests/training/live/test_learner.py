@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from napari_unet.labels import default_annotation
+from napari_unet.nets import UNet
+from napari_unet.training.live import learner as module
+from napari_unet.training.live.learner import Learner, new_network, with_classes
+from training.live.test_sampler import paint, sampler_of
+
+CPU = torch.device("cpu")
+
+
+def test_known_classes_keep_their_outputs():
+    network = new_network(1, 2, 2, seed=0).eval()
+    before, after = default_annotation("scribbles", [1, 3]), default_annotation("scribbles", [1, 2, 3])
+    wider = with_classes(network, before, after).eval()
+    image = torch.randn(1, 1, 32, 32)
+    with torch.no_grad():
+        old, new = network(image), wider(image)
+    torch.testing.assert_close(new[:, [0, 2]], old)
+    assert new.shape[1] == 3
+
+
+def test_learns_a_bright_square_from_a_few_pixels(monkeypatch):
+    monkeypatch.setattr(module, "PATCH", 32)
+    monkeypatch.setattr(module, "BATCH", 4)
+    random = np.random.default_rng(0)
+    image = random.normal(0, 0.2, (96, 96)).astype(np.float32)
+    image[30:60, 30:60] += 2
+    sampler = sampler_of(image)
+    paint(sampler, 1, 5, 5)
+    paint(sampler, 2, 40, 40)
+    annotation = default_annotation("scribbles", [1, 2])
+    network = UNet(1, 2, width=4, depth=2)
+    with Learner(sampler, annotation, network, CPU, torch.float32, seed=0) as learner:
+        learner.weigh()
+        while learner.steps < 60:
+            learner.learn(0.0)
+        normal = ((image - image.mean()) / image.std())[None]
+        ((_, logits),) = learner.shown().logits(
+            lambda box: normal[(slice(None), *(slice(*b) for b in box))], image.shape
+        )
+    found = logits.argmax(0).numpy().astype(bool)
+    truth = np.zeros(image.shape, bool)
+    truth[30:60, 30:60] = True
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
+
+
+def test_a_class_that_comes_later_is_learnt_too(monkeypatch):
+    monkeypatch.setattr(module, "PATCH", 32)
+    sampler = sampler_of(np.random.default_rng(0).normal(size=(64, 64)))
+    paint(sampler, 1, 5, 5)
+    paint(sampler, 2, 40, 40)
+    annotation = default_annotation("scribbles", [1, 2])
+    with Learner(sampler, annotation, UNet(1, 2, width=2, depth=1), CPU, torch.float32, 0) as learner:
+        learner.learn(0.0)
+        paint(sampler, 3, 20, 50)
+        both = default_annotation("scribbles", [1, 2, 3])
+        sampler.use(both)
+        learner.use(both)
+        learner.weigh()
+        assert np.isfinite(learner.learn(0.0))
+        assert learner.steps == 2
+        assert learner.network.settings.n_classes == 3

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.images import Image, Normalisation
+from napari_unet.labels import default_annotation
+from napari_unet.training.live.sampler import LiveSampler
+from napari_unet.training.patches import UNSEEN
+
+
+def sampler_of(*images, axes="YX", values=(1, 2)):
+    made = [Image(f"image {i}", (image,), axes) for i, image in enumerate(images)]
+    statistics = [Normalisation().statistics(image) for image in made]
+    return LiveSampler(made, statistics, default_annotation("scribbles", values), seed=0)
+
+
+def ramp(*shape):
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+def paint(sampler, value, *starts, image=0, side=4):
+    region = tuple((start, start + side) for start in starts[-2:])
+    leading = tuple((start, start + 1) for start in starts[:-2])
+    shape = (1,) * len(leading) + (side, side)
+    sampler.paint(image, (*leading, *region), np.full(shape, value, np.uint8))
+
+
+def test_patches_hold_the_strokes_they_are_drawn_for():
+    sampler = sampler_of(ramp(300, 300))
+    paint(sampler, 1, 20, 30)
+    paint(sampler, 2, 250, 200)
+    images, classes = sampler.batch(30, (64, 64), (64, 64))
+    assert images.shape == (30, 1, 64, 64)
+    assert all((patch >= 0).any() for patch in classes)
+    held = [set(np.unique(patch)) - {-1, UNSEEN} for patch in classes]
+    assert 5 < sum(found == {0} for found in held) < 25
+
+
+def test_what_is_painted_later_is_drawn_and_what_is_erased_is_not():
+    sampler = sampler_of(ramp(200, 200))
+    paint(sampler, 1, 20, 20)
+    sampler.batch(2, (32, 32), (32, 32))  # the patches around it are in memory now
+    paint(sampler, 2, 22, 20)
+    _, classes = sampler.batch(10, (32, 32), (32, 32))
+    assert (classes == 1).any()
+    paint(sampler, 0, 20, 20, side=8)
+    paint(sampler, 1, 100, 100)
+    _, classes = sampler.batch(10, (32, 32), (32, 32))
+    assert not (classes == 1).any()
+    assert sampler.counts == {1: 16}
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "TYX"])
+def test_strokes_in_the_slices_of_a_stack(axes):
+    sampler = sampler_of(ramp(5, 80, 80), axes=axes)
+    paint(sampler, 1, 3, 10, 10)
+    paint(sampler, 2, 1, 60, 60)
+    images, classes = sampler.batch(20, (32, 32), (32, 32))
+    assert images.shape == (20, 1, 32, 32)
+    assert {int(v) for v in np.unique(classes)} >= {0, 1}
+    assert all(len(set(np.unique(patch)) & {0, 1}) == 1 for patch in classes)
+
+
+def test_a_patch_of_an_image_learnt_beside_others():
+    sampler = sampler_of(ramp(100, 100), ramp(50, 60) * 0 + 7)
+    paint(sampler, 1, 5, 5)
+    paint(sampler, 2, 30, 30, image=1)
+    assert sampler.class_counts == [16, 16]
+    sampler.batch(10, (128, 128), (140, 140))
+
+
+def test_a_value_that_is_no_class_yet_waits_for_its_name():
+    sampler = sampler_of(ramp(100, 100))
+    paint(sampler, 1, 5, 5)
+    paint(sampler, 3, 50, 50)
+    assert sampler.class_counts == [16, 0]
+    sampler.use(default_annotation("scribbles", [1, 2, 3]))
+    assert sampler.class_counts == [16, 0, 16]
+    _, classes = sampler.batch(20, (32, 32), (32, 32))
+    assert {int(v) for v in np.unique(classes)} >= {0, 2}

@@ -1,0 +1,172 @@
+"""A live run from its first message to its model file, at toy size."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+
+import numpy as np
+import pytest
+
+from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Preview, Started
+from napari_unet.images import Image
+from napari_unet.jobs import run_inline
+from napari_unet.labels import default_annotation
+from napari_unet.models.files import load_model
+from napari_unet.models.header import read_record
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.settings import LiveSettings
+
+SETTINGS = LiveSettings(device="cpu", precision="fp32", threads=1, width=2)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    from napari_unet.training.live import learner, session
+
+    monkeypatch.setattr(learner, "PATCH", 32)
+    monkeypatch.setattr(learner, "BATCH", 4)
+    monkeypatch.setattr(session, "SLICE", 0.02)
+    monkeypatch.setattr(session, "SHOW_EVERY", 0.05)
+
+
+class Run:
+    """Goes on until nothing more is to be said and what was to happen has happened."""
+
+    def __init__(self, request):
+        self.inbox = SimpleQueue()
+        self.stopped = False
+        self.events = run_inline(request, lambda: self.stopped, self.inbox)
+        self.heard = []
+
+    def say(self, *messages):
+        for message in messages:
+            self.inbox.put(message)
+
+    def until(self, wanted):
+        for event in self.events:
+            self.heard.append(event)
+            assert not isinstance(event, Failed), event
+            if wanted(event):
+                return event
+        raise AssertionError(self.heard[-3:])
+
+    def end(self):
+        self.stopped = True
+        return self.until(lambda event: isinstance(event, Finished))
+
+
+def request_of(tmp_path, *arrays, axes="YX", settings=SETTINGS, start_from=None):
+    images = tuple(Image(f"image {i}", (array,), axes) for i, array in enumerate(arrays))
+    annotation = default_annotation("scribbles", [1, 2])
+    return LiveRequest(images, annotation, settings, tmp_path / "live.safetensors", start_from)
+
+
+def picture(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def stroke(value, y, x, image=0, leading=()):
+    box = (*((at, at + 1) for at in leading), (y, y + 4), (x, x + 4))
+    return Painted(image, box, np.full((1,) * len(leading) + (4, 4), value, np.uint8))
+
+
+def view(*bounds, image=0):
+    return Looking(image, bounds)
+
+
+def test_nothing_is_learnt_before_there_are_two_classes(tmp_path):
+    run = Run(request_of(tmp_path, picture(64, 64)))
+    run.say(view((0, 64), (0, 64)), stroke(1, 5, 5))
+    run.until(lambda e: isinstance(e, LiveState) and e.painted == {1: 16})
+    assert [type(event) for event in run.heard[:2]] == [Started, LiveState]
+    assert run.heard[-1].state == "waiting"
+    finished = run.end()
+    assert finished.model_path is None
+    assert not (tmp_path / "live.safetensors").exists()
+
+
+def test_what_is_in_view_comes_back_and_the_model_is_kept(tmp_path):
+    run = Run(request_of(tmp_path, picture(300, 300)))
+    run.say(view((100, 164), (100, 164)), stroke(1, 110, 110), stroke(2, 150, 150))
+    first = run.until(lambda e: isinstance(e, Preview))
+    (top, bottom), (left, right) = first.region
+    assert top <= 100
+    assert bottom >= 164
+    assert left <= 100
+    assert right >= 164
+    assert first.labels.shape == first.doubt.shape == (bottom - top, right - left)
+    assert set(np.unique(first.labels)) <= {1, 2}
+    whole = np.zeros((300, 300), int)
+
+    def all_seen(event):
+        if isinstance(event, Preview):
+            whole[tuple(slice(*bounds) for bounds in event.region)] = event.step
+        return (whole > 0).all()
+
+    run.until(all_seen)
+    finished = run.end()
+    assert finished.stopped
+    record = read_record(tmp_path / "live.safetensors")
+    assert record.annotation.values == (1, 2)
+    assert not record.validation.honest
+    assert finished.summary["steps"] >= whole.max()
+    load_model(tmp_path / "live.safetensors")
+
+
+def test_a_slice_of_a_stack_and_another_image(tmp_path):
+    run = Run(request_of(tmp_path, picture(4, 64, 64), picture(2, 80, 70), axes="ZYX"))
+    run.say(view((2, 3), (0, 64), (0, 64)), stroke(1, 5, 5, leading=(2,)), stroke(2, 50, 50, leading=(2,)))
+    assert run.until(lambda e: isinstance(e, Preview)).region[0] == (2, 3)
+    run.say(view((1, 2), (0, 80), (0, 70), image=1))
+    found = run.until(lambda e: isinstance(e, Preview) and e.image == 1)
+    assert found.region == ((1, 2), (0, 80), (0, 70))
+    run.end()
+
+
+def test_a_new_class_appears_in_the_preview(tmp_path):
+    run = Run(request_of(tmp_path, picture(64, 64)))
+    run.say(view((0, 64), (0, 64)), stroke(1, 5, 5), stroke(2, 50, 50))
+    run.until(lambda e: isinstance(e, Preview))
+    run.say(Renamed(default_annotation("scribbles", [1, 2, 9])), stroke(9, 20, 50))
+    run.until(lambda e: isinstance(e, LiveState) and e.painted.get(9) == 16)
+    run.until(lambda e: isinstance(e, Preview))
+    run.end()
+    assert read_record(tmp_path / "live.safetensors").annotation.values == (1, 2, 9)
+
+
+def test_rests_when_nothing_is_painted_and_goes_on_when_something_is(tmp_path):
+    run = Run(request_of(tmp_path, picture(64, 64), settings=SETTINGS.model_copy(update={"rest_after": 0.3})))
+    run.say(Capped(0.9), view((0, 64), (0, 64)), stroke(1, 5, 5), stroke(2, 50, 50))
+    resting = run.until(lambda e: isinstance(e, LiveState) and e.state == "resting")
+    run.until(lambda e: isinstance(e, ModelSaved))
+    run.say(stroke(1, 30, 30))
+    again = run.until(lambda e: isinstance(e, LiveState) and e.state == "learning")
+    assert again.step > resting.step
+    assert again.painted == {1: 32, 2: 16}
+    run.end()
+
+
+def test_goes_on_from_a_model(tmp_path):
+    run = Run(request_of(tmp_path, picture(64, 64)))
+    run.say(view((0, 64), (0, 64)), stroke(1, 5, 5), stroke(2, 50, 50))
+    run.until(lambda e: isinstance(e, Preview))
+    run.end()
+    first = tmp_path / "live.safetensors"
+    parent = first.rename(tmp_path / "parent.safetensors")
+    run = Run(request_of(tmp_path, picture(64, 64), start_from=parent))
+    run.say(stroke(1, 5, 5), stroke(2, 50, 50))
+    run.until(lambda e: isinstance(e, LiveState) and e.step > 0)
+    run.end()
+    assert len(read_record(first).parents) == 1
+
+
+def test_images_of_other_channels_are_refused(tmp_path):
+    request = LiveRequest(
+        (Image("grey", (picture(32, 32),), "YX"), Image("colour", (picture(32, 32, 3),), "YXC")),
+        default_annotation("scribbles", [1, 2]),
+        SETTINGS,
+        tmp_path / "live.safetensors",
+    )
+    *_, last = run_inline(request)
+    assert isinstance(last, Failed)
+    assert "grey has 1 channel(s), colour has 3" in last.problem

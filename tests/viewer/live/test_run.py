@@ -1,0 +1,146 @@
+"""A live run as the viewer sees it, with an engine that says what the test wants."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_unet.errors import InputError
+from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.settings import LiveSettings
+from napari_unet.viewer import bridge
+from napari_unet.viewer.live.run import LiveRun
+from napari_unet.viewer.train.pairs import LayerPair
+
+WHOLE = ((0, 60), (0, 70))
+
+
+@pytest.fixture
+def live(make_napari_viewer, live_worker, tmp_path, qtbot):
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.random.default_rng(0).random((60, 70)), name="cells")
+    labels = viewer.add_labels(np.zeros((60, 70), np.uint8), name="paint")
+    labels.corner_pixels = np.array([[0, 0], [59, 69]])
+    run = LiveRun(viewer)
+    pairs = [LayerPair((image,), labels)]
+    run.start(bridge.engine("live"), pairs, LiveSettings(), tmp_path / "m.safetensors")
+    run._timer.stop()  # the tests look when they want to
+    return SimpleNamespace(
+        viewer=viewer, run=run, labels=labels, image=image, worker=live_worker, qtbot=qtbot
+    )
+
+
+def say(live, *events):
+    live.worker.say(*events)
+    live.qtbot.waitUntil(lambda: not bridge.engine("live")._events)
+
+
+def told(live, kind):
+    return [message for message in live.worker.jobs[-1].told if isinstance(message, kind)]
+
+
+def preview_of(value, box=WHOLE, image=0):
+    shape = tuple(high - low for low, high in box)
+    return Preview(image, box, np.full(shape, value, np.uint8), np.zeros(shape, np.uint8), 5)
+
+
+def test_asks_for_what_is_chosen(live):
+    (request,) = live.worker.requests
+    assert isinstance(request, LiveRequest)
+    assert request.annotation.values == (1, 2)
+    assert np.shares_memory(request.images[0].channels[0], live.image.data)
+    assert live.run.report.phase == "starting"
+
+
+def test_strokes_and_the_view_reach_the_run(live):
+    live.run._on_tick()
+    assert [message.region for message in told(live, Looking)] == [WHOLE]
+    live.labels.brush_size = 3
+    live.labels.paint((20, 30), 1)
+    live.run._on_tick()
+    (painted,) = told(live, Painted)
+    (top, bottom), (left, right) = painted.region
+    np.testing.assert_array_equal(painted.labels, live.labels.data[top:bottom, left:right])
+    live.run._on_tick()
+    assert len(told(live, Painted)) == len(told(live, Looking)) == 1
+
+
+def test_a_new_class_is_named_before_its_strokes_come(live):
+    live.labels.paint((20, 30), 7)
+    live.run._on_tick()
+    messages = [type(m) for m in live.worker.jobs[-1].told]
+    assert messages.index(Renamed) < messages.index(Painted)
+    assert told(live, Renamed)[0].annotation.values == (1, 2, 7)
+
+
+def test_previews_lie_below_the_annotation_and_touch_nothing(live):
+    live.labels.paint((20, 30), 1)
+    painted = live.labels.data.copy()
+    live.viewer.layers.selection.active = live.labels
+    say(live, Started("CPU"), LiveState("learning", 3, 0.5, {1: 9}), preview_of(2))
+    assert [layer.name for layer in live.viewer.layers] == ["cells", "cells preview", "paint"]
+    (preview,) = live.run.preview_layers
+    assert (preview.data == 2).all()
+    say(live, preview_of(1, ((10, 20), (0, 70))))
+    assert (preview.data[10:20] == 1).all()
+    assert (preview.data[:10] == 2).all()
+    np.testing.assert_array_equal(live.labels.data, painted)
+    assert live.viewer.layers.selection.active is live.labels
+    assert live.run.report.steps == 3
+
+
+def test_a_preview_that_was_thrown_away_stays_away(live):
+    say(live, preview_of(2))
+    live.viewer.layers.remove("cells preview")
+    say(live, preview_of(1))
+    assert "cells preview" not in live.viewer.layers
+
+
+def test_stops_and_can_begin_again(live, tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(b"")
+    say(live, Started("CPU"), ModelSaved(str(tmp_path / "m.safetensors")), Notice("hm"))
+    live.run.stop()
+    assert live.run.report.phase == "stopping"
+    assert live.worker.jobs[-1].stopped == 1
+    say(live, LiveState("learning", 9, 0.1, {}), Finished(True))
+    assert live.run.report.phase == "off"
+    assert live.run.report.model_path == tmp_path / "m.safetensors"
+    say(live, preview_of(1))  # of a run that is over
+    assert not live.run.preview_layers
+    live.run.start(bridge.engine("live"), live.run._pairs, LiveSettings(), tmp_path / "n.safetensors")
+    live.run._timer.stop()
+    live.run.cap(0.5)
+    assert told(live, Capped) == [Capped(0.5)]
+
+
+def test_a_failure_is_said_and_the_layers_stay(live):
+    say(live, preview_of(2), Failed("It broke.", "Begin again."))
+    assert live.run.report.phase == "failed"
+    assert live.run.report.failure.problem == "It broke."
+    assert "cells preview" in live.viewer.layers
+
+
+def test_ends_when_the_annotation_is_taken_out(live):
+    live.viewer.layers.remove("paint")
+    live.run._on_tick()
+    assert live.run.report.phase == "stopping"
+
+
+def test_what_cannot_be_painted_on_is_refused(make_napari_viewer, live_worker, tmp_path):
+    viewer = make_napari_viewer()
+    image = viewer.add_image(np.zeros((60, 70)), name="cells")
+    small = viewer.add_labels(np.zeros((30, 70), np.uint8), name="small")
+    run = LiveRun(viewer)
+    for labels, words in ((small, "small has the shape"), (None, "no labels yet")):
+        with pytest.raises(InputError, match=words):
+            run.start(
+                bridge.engine("live"),
+                [LayerPair((image,), labels)],
+                LiveSettings(),
+                tmp_path / "m.safetensors",
+            )
+    assert run.report.phase == "off"
+    assert not live_worker.jobs
