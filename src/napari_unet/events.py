@@ -179,6 +179,22 @@ class Preview(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion(Event):
+    """Where a label would help a live run most.
+
+    Attributes
+    ----------
+    image : int
+        Index into the images of the request.
+    point : tuple of float
+        In pixels, one number for each of the image's label axes.
+    """
+
+    image: int
+    point: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LiveState(Event):
     """How a live run is.
 

@@ -102,7 +102,7 @@ class LiveRequest:
     """Learn from what is painted while it is painted, and predict what is looked at.
 
     It goes on until it is stopped. What is painted and looked at comes as messages: :class:`Painted`,
-    :class:`Looking`, :class:`Renamed`, :class:`Capped`.
+    :class:`Looking`, :class:`Renamed`, :class:`WhereNext`, :class:`Capped`.
 
     Attributes
     ----------
@@ -167,6 +167,11 @@ class Renamed:
     """To a live run: these are the classes now; one may be new."""
 
     annotation: Annotation
+
+
+@dataclass(frozen=True, slots=True)
+class WhereNext:
+    """To a live run: say where a label would help most; answered by :class:`napari_unet.events.Suggestion`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 
-from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Preview, Started
+from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Preview, Started, Suggestion
 from napari_unet.images import Image
 from napari_unet.jobs import run_inline
 from napari_unet.labels import default_annotation
 from napari_unet.models.files import load_model
 from napari_unet.models.header import read_record
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 
 SETTINGS = LiveSettings(device="cpu", precision="fp32", threads=1, width=2)
@@ -132,6 +132,23 @@ def test_a_new_class_appears_in_the_preview(tmp_path):
     run.until(lambda e: isinstance(e, Preview))
     run.end()
     assert read_record(tmp_path / "live.safetensors").annotation.values == (1, 2, 9)
+
+
+def test_says_where_a_label_would_help(tmp_path):
+    run = Run(request_of(tmp_path, picture(3, 200, 200), axes="ZYX"))
+    run.say(
+        WhereNext(),
+        view((1, 2), (0, 64), (0, 64)),
+        stroke(1, 5, 5, leading=(1,)),
+        stroke(2, 50, 50, leading=(1,)),
+    )
+    first = run.until(lambda e: isinstance(e, Suggestion))
+    assert first.image == 0
+    assert all(0 <= at < size for at, size in zip(first.point, (3, 200, 200), strict=True))
+    run.say(WhereNext())
+    second = run.until(lambda e: isinstance(e, Suggestion))
+    assert second.point != first.point
+    run.end()
 
 
 def test_rests_when_nothing_is_painted_and_goes_on_when_something_is(tmp_path):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from napari_unet.errors import InputError
-from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started, Suggestion
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer import bridge
 from napari_unet.viewer.live.run import LiveRun
@@ -97,6 +97,15 @@ def test_a_preview_that_was_thrown_away_stays_away(live):
     live.viewer.layers.remove("cells preview")
     say(live, preview_of(1))
     assert "cells preview" not in live.viewer.layers
+
+
+def test_goes_where_a_label_helps(live):
+    live.run.ask_where_next()
+    assert told(live, WhereNext) == [WhereNext()]
+    live.viewer.layers.selection.active = live.image
+    say(live, Suggestion(0, (12.0, 33.0)))
+    assert live.viewer.scene.camera.center[-2:] == (12, 33)
+    assert live.viewer.layers.selection.active is live.labels
 
 
 def test_stops_and_can_begin_again(live, tmp_path):

@@ -75,6 +75,11 @@ class LiveSampler:
                 found[value] = found.get(value, 0) + n
         return found
 
+    def painted(self) -> list[list[NDArray[np.int32]]]:
+        """For each image, positions that are painted: arrays of (n, number of axes)."""
+        with self._lock:
+            return [[p for value in labels.counts() for p in labels.places(value)] for labels in self._labels]
+
     @property
     def class_counts(self) -> list[int]:
         """Pixels by class index."""

@@ -16,16 +16,27 @@ from torch import Tensor
 
 from napari_unet.device import choose_device, choose_precision, choose_threads, probe
 from napari_unet.errors import InputError
-from napari_unet.events import Box, Event, Finished, LiveState, ModelSaved, Notice, Preview, Started
+from napari_unet.events import (
+    Box,
+    Event,
+    Finished,
+    LiveState,
+    ModelSaved,
+    Notice,
+    Preview,
+    Started,
+    Suggestion,
+)
 from napari_unet.images import Image, IntensityStatistics, Normalisation
 from napari_unet.inference.labelling import label_type
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.models.files import load_model
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.training.live.learner import Learner, new_network, with_classes
 from napari_unet.training.live.previews import Piece, Previews
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.live.saving import LiveFile
+from napari_unet.training.live.suggestions import Suggestions
 from napari_unet.training.optimisation import torch_threads
 from napari_unet.training.preparation import check_writable
 
@@ -44,6 +55,9 @@ AROUND = 0.3
 SAVE_EVERY = 15.0
 """Seconds between two savings of the model."""
 
+LOOKED_AT, SEARCH_SECONDS = 24, 1.0
+"""Parts anywhere in the images that are looked at to say where a label would help, and for how long at most."""
+
 
 def learn_live(request: LiveRequest, stop: Callable[[], bool], inbox: SimpleQueue[Any]) -> Iterator[Event]:
     """Learn from what is painted until asked to stop.
@@ -55,12 +69,12 @@ def learn_live(request: LiveRequest, stop: Callable[[], bool], inbox: SimpleQueu
     stop : callable
         Asked at least four times a second.
     inbox : SimpleQueue
-        Of :class:`Painted`, :class:`Looking`, :class:`Renamed` and :class:`Capped`.
+        Of :class:`Painted`, :class:`Looking`, :class:`Renamed`, :class:`WhereNext` and :class:`Capped`.
 
     Yields
     ------
     Event
-        ``Started``; ``LiveState``, ``Preview``, ``ModelSaved`` and ``Notice`` as they come; ``Finished``.
+        ``Started``; ``LiveState``, ``Preview``, ``Suggestion`` and ``ModelSaved`` as they come; ``Finished``.
 
     Raises
     ------
@@ -99,7 +113,10 @@ class Session:
         self._sampler = LiveSampler(
             request.images, self._statistics, request.annotation, request.settings.seed
         )
-        self._previews = Previews([image.label_shape for image in request.images])
+        shapes = [image.label_shape for image in request.images]
+        self._previews = Previews(shapes)
+        self._suggestions = Suggestions(shapes, request.settings.seed)
+        self._is_asked = False
         if parent is not None:
             network = with_classes(parent.network, parent.record.annotation, request.annotation)
         else:
@@ -130,6 +147,8 @@ class Session:
                     yield LiveState(now, self._learner.steps, loss, self._sampler.counts)
                 state = now
                 busy = yield from self._predict(ready, resting)
+                if self._is_asked:
+                    yield from self._suggest()
                 yield from self._save(ready, now=resting)
                 if now == "learning" or busy:
                     self._pause(time.monotonic() - began)
@@ -162,6 +181,8 @@ class Session:
             self._learner.use(message.annotation)
             self._learner.weigh()
             self._is_new = True
+        elif isinstance(message, WhereNext):
+            self._is_asked = True
         elif isinstance(message, Capped):
             self._share = message.share
 
@@ -205,20 +226,40 @@ class Session:
         return found
 
     def _preview(self, piece: Piece) -> Iterator[Event]:
-        assert self._shown is not None
-        read = partial(
-            _read, self._request.images[piece.image], self._statistics[piece.image], piece.position
-        )
-        shape = self._request.images[piece.image].label_shape[-2:]
-        for item in self._shown.logits(read, shape, piece.region):
-            if isinstance(item, Notice):
-                continue
-            core, logits = item
+        for core, labels, doubt in self._answers(piece.image, piece.position, piece.region):
             box = (*((at, at + 1) for at in piece.position), *core)
-            labels, doubt = _answer(logits, self._annotation.values)
             sides = tuple(high - low for low, high in box)
             yield Preview(piece.image, box, labels.reshape(sides), doubt.reshape(sides), self._shown_step)
         self._previews.done(piece, self._shown_step)
+
+    def _answers(
+        self, image: int, position: tuple[int, ...], region: Box
+    ) -> Iterator[tuple[Box, NDArray[np.integer[Any]], NDArray[np.uint8]]]:
+        """Class values and their doubt, core by core, of a region of a plane."""
+        if self._shown is None:
+            return
+        read = partial(_read, self._request.images[image], self._statistics[image], position)
+        shape = self._request.images[image].label_shape[-2:]
+        for item in self._shown.logits(read, shape, region):
+            if not isinstance(item, Notice):
+                core, logits = item
+                labels, doubt = _answer(logits, self._annotation.values)
+                self._suggestions.note(image, position, core, doubt)
+                yield core, labels, doubt
+
+    def _suggest(self) -> Iterator[Event]:
+        """Say where a label would help most, once there is a network to ask."""
+        if self._shown is None:
+            return
+        self._is_asked = False
+        until = time.monotonic() + SEARCH_SECONDS
+        for part in self._suggestions.unknown(LOOKED_AT):
+            if time.monotonic() < until:
+                for _ in self._answers(*part):
+                    pass  # its doubt is noted
+        place = self._suggestions.best(self._sampler.painted())
+        if place is not None:
+            yield Suggestion(place.image, (*map(float, place.position), *place.point))
 
     def _save(self, ready: bool, *, now: bool) -> Iterator[Event]:
         due = now or time.monotonic() - self._saved_at > SAVE_EVERY

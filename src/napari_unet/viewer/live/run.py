@@ -11,20 +11,32 @@ from weakref import WeakKeyDictionary, ref
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_unet.errors import InputError
-from napari_unet.events import Event, Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started
-from napari_unet.labels import Annotation, default_annotation
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
+from napari_unet.events import (
+    Event,
+    Failed,
+    Finished,
+    LiveState,
+    ModelSaved,
+    Notice,
+    Preview,
+    Started,
+    Suggestion,
+)
+from napari_unet.labels import Annotation
+from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation
+from napari_unet.viewer.live.paintable import check_paintable, classes_of
 from napari_unet.viewer.live.preview import PreviewLayer
 from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.live.watcher import LabelsWatcher
+from napari_unet.viewer.places import centre_on
 from napari_unet.viewer.remembered import add_recent_model
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Labels
 
     from napari_unet.viewer.train.pairs import LayerPair
 
@@ -108,13 +120,13 @@ class LiveRun(QObject):
             return
         images = tuple(image_from_layers(pair.images) for pair in pairs)
         for pair, image in zip(pairs, images, strict=True):
-            _check_paintable(pair, image.label_shape)
+            check_paintable(pair, image.label_shape)
         self._number += 1
         self._pairs = pairs
         self._watchers = [LabelsWatcher(pair.labels) for pair in pairs if pair.labels is not None]
         self._previews = [None] * len(pairs)
         self._view = None
-        self._annotation = self._classes(set()) or default_annotation("scribbles", [1, 2])
+        self._annotation = classes_of(self._layers, set())
         request = LiveRequest(images, self._annotation, settings, output, start_from)
         self.report = LiveReport(phase="starting")
         self._job = engine.submit(request, partial(self._on_event, self._number))
@@ -134,10 +146,20 @@ class LiveRun(QObject):
         if self._job is not None:
             self._job.send(Capped(share))
 
+    def ask_where_next(self) -> None:
+        """Go, as soon as it is known, to where a label would help most."""
+        if self._job is not None:
+            self._job.send(WhereNext())
+
     @property
     def preview_layers(self) -> list[Any]:
         """The layers that previews are shown in."""
         return [preview.layer for preview in self._previews if preview is not None]
+
+    @property
+    def _layers(self) -> list[Labels]:
+        """What is painted on."""
+        return [pair.labels for pair in self._pairs if pair.labels is not None]
 
     # What goes to the run
 
@@ -171,8 +193,10 @@ class LiveRun(QObject):
 
     def _name_classes(self) -> None:
         """Tell the run of classes that are new."""
-        annotation = self._classes(set().union(*(watcher.values for watcher in self._watchers)))
-        if annotation is None or annotation == self._annotation:
+        annotation = classes_of(
+            self._layers, set().union(*(watcher.values for watcher in self._watchers)), self._annotation
+        )
+        if annotation == self._annotation:
             return
         self._annotation = annotation
         for pair in self._pairs:
@@ -182,24 +206,6 @@ class LiveRun(QObject):
             if preview is not None:
                 preview.use(annotation)
         self._job.send(Renamed(annotation))
-
-    def _classes(self, painted: set[int]) -> Annotation | None:
-        """The classes that are known and those painted, with the names and colours they have."""
-        known = [annotation_of(pair.labels) for pair in self._pairs if pair.labels is not None]
-        given = {
-            c.value: c
-            for a in reversed([*known, self._annotation])
-            if a is not None
-            for c in a.classes
-            if c.value
-        }
-        values = sorted(painted | set(given))
-        if len(values) < 2:
-            values = sorted({*values, 1, 2})
-        annotation = default_annotation("scribbles", values)
-        return annotation.model_copy(
-            update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)}
-        )
 
     # What comes back
 
@@ -214,6 +220,8 @@ class LiveRun(QObject):
                 self._say(phase=phase, steps=event.step, painted=event.painted)
             case Preview():
                 self._show(event)
+            case Suggestion():
+                self._go(event)
             case ModelSaved():
                 self._say(model_path=Path(event.path))
             case Notice():
@@ -236,6 +244,20 @@ class LiveRun(QObject):
             preview.draw()
             self.previewed.emit(event)
 
+    def _go(self, event: Suggestion) -> None:
+        """Show the image, if others lie above it, and the place in it."""
+        viewer, labels = self._viewer(), self._pairs[event.image].labels
+        if viewer is None or labels is None:
+            return
+        if len(self._pairs) > 1:
+            for i, pair in enumerate(self._pairs):
+                preview = self._previews[i]
+                for layer in (*pair.images, pair.labels, preview.layer if preview is not None else None):
+                    if layer is not None:
+                        layer.visible = i == event.image
+        viewer.layers.selection.active = labels
+        centre_on(viewer, labels, event.point)
+
     def _end(self, **changes: Any) -> None:
         self._timer.stop()
         self._job = None
@@ -256,23 +278,6 @@ class LiveRun(QObject):
         self._timer.stop()
         if self._job is not None:
             self._job.stop()
-
-
-def _check_paintable(pair: LayerPair, shape: tuple[int, ...]) -> None:
-    labels = pair.labels
-    if labels is None:
-        raise InputError(
-            "There are no labels yet.", "Click 'New annotation layer' and paint a little of each class."
-        )
-    if labels.multiscale:
-        raise InputError(
-            f"{labels.name} has several resolutions and cannot be painted on.", "Make a new annotation layer."
-        )
-    if tuple(labels.data.shape) != shape:
-        raise InputError(
-            f"{labels.name} has the shape {tuple(labels.data.shape)}, but the image needs labels of {shape}.",
-            "Click 'New annotation layer' to get one that fits.",
-        )
 
 
 _RUNS: WeakKeyDictionary[Any, LiveRun] = WeakKeyDictionary()

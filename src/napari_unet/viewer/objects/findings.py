@@ -25,8 +25,8 @@ from napari_unet.viewer.objects.value_colors import (
     original_colors,
     value_range,
 )
+from napari_unet.viewer.places import centre_on
 from napari_unet.viewer.score.export import ask_path
-from napari_unet.viewer.score.places import centre_on
 
 if TYPE_CHECKING:
     import napari

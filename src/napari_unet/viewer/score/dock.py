@@ -15,6 +15,7 @@ from napari_unet.scores.errors import error_steps, object_error_steps
 from napari_unet.viewer import remembered
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.places import centre_on, show_slice
 from napari_unet.viewer.score.actions import OBJECTS, Actions
 from napari_unet.viewer.score.background import Background, Steps
 from napari_unet.viewer.score.changes import ChangeWatch
@@ -22,7 +23,6 @@ from napari_unet.viewer.score.choice import LayerChoice, pixels
 from napari_unet.viewer.score.counting import Counted, counting_steps
 from napari_unet.viewer.score.error_layer import add_error_layer, add_object_layers
 from napari_unet.viewer.score.export import ask_path, objects_csv, scores_csv
-from napari_unet.viewer.score.places import centre_on, show_slice
 from napari_unet.viewer.score.results import Result, ScoreTables
 from napari_unet.viewer.score.tables import ClassLooks
 from napari_unet.viewer.style import Tone, set_tone
