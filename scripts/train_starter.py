@@ -27,9 +27,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.starter import real, synthetic
 from scripts.starter.episodes import Episode, draw
-from scripts.starter.head import solve
 
+from napari_unet.models.starter import Starter, write_starter
 from napari_unet.nets import UNet, init_weights
+from napari_unet.nets.blocks import OutConv
+from napari_unet.training.live.head import solve
 from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,22 +56,14 @@ def main() -> None:
     print(f"{len(made)} made, {[len(examples) for examples in sets]} real", flush=True)
     body = UNet(3, 2, width=wanted.width, depth=wanted.depth)
     init_weights(body)
-    starter = Starter(body)
+    learner = Learner(body)
     episodes = stream(np.random.default_rng(wanted.seed), made, sets)
-    train(starter, episodes, wanted.minutes, wanted.rate)
-    torch.save(
-        {
-            "state": body.state_dict(),
-            "strength": float(starter.strength.exp()),
-            "scale": float(starter.scale.exp()),
-            "width": wanted.width,
-            "depth": wanted.depth,
-        },
-        wanted.output,
-    )
+    train(learner, episodes, wanted.minutes, wanted.rate)
+    body.outc = OutConv(wanted.width, 2, 2)
+    write_starter(Starter(body, float(learner.strength.exp()), float(learner.scale.exp())), wanted.output)
 
 
-class Starter(nn.Module):
+class Learner(nn.Module):
     """A U-Net without its last layer, which every episode solves for."""
 
     def __init__(self, body: UNet) -> None:
@@ -102,20 +96,20 @@ def loss_of(logits: Tensor, classes: Tensor) -> Tensor:
     return 0.5 * cross + 0.5 * (1 - dice[share > 0].mean())
 
 
-def train(starter: Starter, episodes: Iterator[Episode], minutes: float, rate: float) -> None:
+def train(learner: Learner, episodes: Iterator[Episode], minutes: float, rate: float) -> None:
     """One cycle of the learning rate, as long as there is time."""
-    optimizers = default_optimizers(starter.body, rate, torch.bfloat16)
-    extra = torch.optim.Adam([starter.strength, starter.scale], 0.003)
+    optimizers = default_optimizers(learner.body, rate, torch.bfloat16)
+    extra = torch.optim.Adam([learner.strength, learner.scale], 0.003)
     started, shown, step, recent = time.monotonic(), time.monotonic(), 0, []
     while (fraction := (time.monotonic() - started) / (60 * minutes)) < 1:
         now = min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * fraction))
         set_learning_rate(optimizers, rate * now)
         for optimizer in (*optimizers, extra):
             optimizer.zero_grad(set_to_none=True)
-        starter.body.zero_grad(set_to_none=True)
+        learner.body.zero_grad(set_to_none=True)
         for _ in range(EPISODES):
             episode = next(episodes)
-            loss = loss_of(starter(episode), episode.classes) / EPISODES
+            loss = loss_of(learner(episode), episode.classes) / EPISODES
             if torch.isfinite(loss):
                 loss.backward()
                 recent.append(float(loss) * EPISODES)
@@ -127,8 +121,8 @@ def train(starter: Starter, episodes: Iterator[Episode], minutes: float, rate: f
         if time.monotonic() - shown > 60:
             shown = time.monotonic()
             print(
-                f"{fraction:.2f} step {step} loss {np.mean(recent):.4f} strength {float(starter.strength.exp()):.4f} "
-                f"scale {float(starter.scale.exp()):.2f}",
+                f"{fraction:.2f} step {step} loss {np.mean(recent):.4f} strength {float(learner.strength.exp()):.4f} "
+                f"scale {float(learner.scale.exp()):.2f}",
                 flush=True,
             )
             recent = []

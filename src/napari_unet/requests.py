@@ -102,7 +102,8 @@ class LiveRequest:
     """Learn from what is painted while it is painted, and predict what is looked at.
 
     It goes on until it is stopped. What is painted and looked at comes as messages: :class:`Painted`,
-    :class:`Looking`, :class:`Renamed`, :class:`WhereNext`, :class:`Capped`.
+    :class:`Looking`, :class:`Renamed`, :class:`WhereNext`,
+    :class:`Keep`, :class:`Capped`.
 
     Attributes
     ----------
@@ -172,6 +173,13 @@ class Renamed:
 @dataclass(frozen=True, slots=True)
 class WhereNext:
     """To a live run: say where a label would help most; answered by :class:`napari_unet.events.Suggestion`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """To a live run: write the model as it is now to this file too; answered by ``ModelSaved``."""
+
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)

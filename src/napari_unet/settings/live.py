@@ -25,6 +25,13 @@ class LiveSettings(ComputeSettings):
         description="Seconds without anything new painted after which learning rests until there is.",
         json_schema_extra=ADVANCED,
     )
+    starter: bool = Field(
+        True,
+        title="Starter",
+        description="Begin with the network that ships with this program, which knows edges, blobs, membranes, fibres "
+        "and textures, unless another model is started from. Off: begin with one that has learnt nothing.",
+        json_schema_extra=ADVANCED,
+    )
     width: int | None = Field(
         None,
         ge=1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 import napari_unet
 from napari_unet.images import Normalisation, image_hash
@@ -41,8 +42,15 @@ class LiveFile:
         """Whether there are newer weights than those in the file."""
         return step > self._saved
 
-    def save(self, network: UNet, annotation: Annotation, step: int, normalisation: Normalisation) -> None:
-        """Write the weights of this step.
+    def save(
+        self,
+        network: UNet,
+        annotation: Annotation,
+        step: int,
+        normalisation: Normalisation,
+        path: Path | None = None,
+    ) -> None:
+        """Write the weights of this step, to another file than the request's if one is given.
 
         Raises
         ------
@@ -54,7 +62,7 @@ class LiveFile:
             self._hashes = {image.name: image_hash(image) for image in images}
         earlier = self._parent.validation.regions if self._parent is not None else {}
         record = ModelRecord(
-            name=self._request.output.stem,
+            name=(path or self._request.output).stem,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             network=network.settings,
             annotation=annotation,
@@ -71,5 +79,6 @@ class LiveFile:
                 "python": platform.python_version(),
             },
         )
-        save_model(Model(network, record), self._request.output)
-        self._saved = step
+        save_model(Model(network, record), path or self._request.output)
+        if path is None:
+            self._saved = step

@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from math import nan
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_unet.device import choose_device, choose_precision, choose_threads, probe
-from napari_unet.errors import InputError
 from napari_unet.events import (
     Box,
     Event,
@@ -27,12 +26,12 @@ from napari_unet.events import (
     Started,
     Suggestion,
 )
-from napari_unet.images import Image, IntensityStatistics, Normalisation
-from napari_unet.inference.labelling import label_type
+from napari_unet.images import Normalisation
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.models.files import load_model
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
+from napari_unet.requests import Capped, Keep, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.training.live.learner import Learner, new_network, with_classes
+from napari_unet.training.live.pixels import alike, answer_of, read_normalised
 from napari_unet.training.live.previews import Piece, Previews
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.live.saving import LiveFile
@@ -69,7 +68,8 @@ def learn_live(request: LiveRequest, stop: Callable[[], bool], inbox: SimpleQueu
     stop : callable
         Asked at least four times a second.
     inbox : SimpleQueue
-        Of :class:`Painted`, :class:`Looking`, :class:`Renamed`, :class:`WhereNext` and :class:`Capped`.
+        Of :class:`Painted`, :class:`Looking`, :class:`Renamed`, :class:`WhereNext`,
+        :class:`Keep` and :class:`Capped`.
 
     Yields
     ------
@@ -109,7 +109,7 @@ class Session:
         self._share = request.settings.processor_share
         parent = load_model(request.start_from) if request.start_from is not None else None
         self._normalisation = parent.record.normalisation if parent is not None else Normalisation()
-        self._statistics = [self._normalisation.statistics(image) for image in _alike(request.images)]
+        self._statistics = [self._normalisation.statistics(image) for image in alike(request.images)]
         self._sampler = LiveSampler(
             request.images, self._statistics, request.annotation, request.settings.seed
         )
@@ -117,6 +117,7 @@ class Session:
         self._previews = Previews(shapes)
         self._suggestions = Suggestions(shapes, request.settings.seed)
         self._is_asked = False
+        self._copies: list[Path] = []
         if parent is not None:
             network = with_classes(parent.network, parent.record.annotation, request.annotation)
         else:
@@ -183,6 +184,8 @@ class Session:
             self._is_new = True
         elif isinstance(message, WhereNext):
             self._is_asked = True
+        elif isinstance(message, Keep):
+            self._copies.append(message.path)
         elif isinstance(message, Capped):
             self._share = message.share
 
@@ -238,12 +241,12 @@ class Session:
         """Class values and their doubt, core by core, of a region of a plane."""
         if self._shown is None:
             return
-        read = partial(_read, self._request.images[image], self._statistics[image], position)
+        read = partial(read_normalised, self._request.images[image], self._statistics[image], position)
         shape = self._request.images[image].label_shape[-2:]
         for item in self._shown.logits(read, shape, region):
             if not isinstance(item, Notice):
                 core, logits = item
-                labels, doubt = _answer(logits, self._annotation.values)
+                labels, doubt = answer_of(logits, self._annotation.values)
                 self._suggestions.note(image, position, core, doubt)
                 yield core, labels, doubt
 
@@ -264,35 +267,13 @@ class Session:
     def _save(self, ready: bool, *, now: bool) -> Iterator[Event]:
         due = now or time.monotonic() - self._saved_at > SAVE_EVERY
         if ready and due and self._file.is_behind(self._learner.steps):
-            self._learner.shown()  # batch norm's statistics for the weights as they are
-            self._file.save(self._learner.network, self._annotation, self._learner.steps, self._normalisation)
+            yield self._write(None)
             self._saved_at = time.monotonic()
-            yield ModelSaved(str(self._request.output))
+        while self._copies and self._learner.steps:
+            yield self._write(self._copies.pop(0))
 
-
-def _alike(images: tuple[Image, ...]) -> tuple[Image, ...]:
-    if not images:
-        raise InputError("There is no image to paint on.", "Choose an image layer.")
-    for image in images[1:]:
-        if image.n_channels != images[0].n_channels:
-            raise InputError(
-                f"{images[0].name} has {images[0].n_channels} channel(s), {image.name} has {image.n_channels}.",
-                "Learn from images with the same channels.",
-            )
-    return images
-
-
-def _read(
-    image: Image, statistics: IntensityStatistics, position: tuple[int, ...], region: Box
-) -> NDArray[np.float32]:
-    block = image.read((*((at, at + 1) for at in position), *region))
-    return statistics.apply(block.reshape(len(block), *(high - low for low, high in region)))
-
-
-def _answer(logits: Tensor, values: tuple[int, ...]) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint8]]:
-    """Class values as painted, and how doubtful they are, of logits (K, Y, X)."""
-    table = torch.tensor(values, dtype=torch.int32, device=logits.device)
-    labels = table[logits.argmax(0)].cpu().numpy().astype(label_type(values))
-    chances = logits.float().softmax(0)
-    entropy = -(chances * chances.clamp(min=1e-9).log()).sum(0) / float(np.log(max(2, len(values))))
-    return labels, (255 * entropy.clamp(0, 1)).round().to(torch.uint8).cpu().numpy()
+    def _write(self, path: Path | None) -> ModelSaved:
+        learner = self._learner
+        learner.shown()  # batch norm's statistics for the weights as they are
+        self._file.save(learner.network, self._annotation, learner.steps, self._normalisation, path)
+        return ModelSaved(str(path or self._request.output))

@@ -1,4 +1,4 @@
-"""The last layer for a task, in closed form, so that what it is given can be learnt through it.
+"""The output layer for a task in closed form: at once from a few strokes, and differentiable, to learn features by.
 
 Bertinetto et al. 2019, Meta-learning with differentiable closed-form solvers, ICLR: ridge regression from features to
 classes, whose solution is differentiable in the features.
@@ -38,4 +38,5 @@ def solve(features: Tensor, classes: Tensor, n_classes: int, strength: Tensor | 
     size = gram.diagonal()[:-1].mean().detach()
     ridge = torch.full((len(gram),), 1.0, dtype=gram.dtype) * strength * size
     ridge = torch.cat([ridge[:-1], ridge[-1:] * 0 + 1e-6])
-    return torch.linalg.solve(gram + torch.diag(ridge), weighted.T @ targets)
+    weights: Tensor = torch.linalg.solve(gram + torch.diag(ridge), weighted.T @ targets)
+    return weights
