@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from skimage.feature import multiscale_basic_features
 from skimage.io import imread
 
 from benchmarks.accuracy.task import Predictor, Task, cores

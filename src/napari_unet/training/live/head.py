@@ -38,5 +38,5 @@ def solve(features: Tensor, classes: Tensor, n_classes: int, strength: Tensor | 
     size = gram.diagonal()[:-1].mean().detach()
     ridge = torch.full((len(gram),), 1.0, dtype=gram.dtype) * strength * size
     ridge = torch.cat([ridge[:-1], ridge[-1:] * 0 + 1e-6])
-    weights: Tensor = torch.linalg.solve(gram + torch.diag(ridge), weighted.T @ targets)
-    return weights
+    solution: Tensor = torch.linalg.solve(gram + torch.diag(ridge), weighted.T @ targets)
+    return solution
