@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("ours", deadline=None)  # the machine may have other things to do
+hypothesis.settings.load_profile("ours")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

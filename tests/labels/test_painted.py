@@ -16,7 +16,7 @@ def test_nothing_is_painted_at_first():
     assert not labels[:, :].any()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(

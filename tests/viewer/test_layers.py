@@ -17,6 +17,7 @@ from napari_unet.viewer.layers import (
     annotation_of,
     image_from_layers,
     layer_axes,
+    level_for,
     set_annotation,
     unique_name,
 )
@@ -194,3 +195,16 @@ def test_a_real_colour_image_with_its_objects(shared_data):
     pair = annotated_image([Image(pixels, name=path.stem)], Labels(objects.astype(np.int32)))
     assert (pair.image.axes, pair.image.n_channels) == ("YXC", 3)
     assert np.asarray(pair.labels).max() == objects.max()
+
+
+def test_labels_say_which_level_they_were_drawn_on():
+    fine = np.arange(64 * 96 * 3, dtype=np.float32).reshape(64, 96, 3)
+    layer = Image([fine, fine[::2, ::2], fine[::4, ::4]], multiscale=True, rgb=True, scale=(2, 3))
+    labels = Labels(np.zeros((16, 24), np.uint8))
+    assert level_for([layer], labels) == 2
+    pair = annotated_image([layer], labels)
+    assert pair.image.label_shape == (16, 24)
+    assert pair.image.scale == (8, 12)
+    np.testing.assert_array_equal(pair.image.channels[0], fine[::4, ::4])
+    assert level_for([layer], Labels(np.zeros((5, 5), np.uint8))) == 0
+    assert level_for([Image(fine[..., 0])], labels) == 0

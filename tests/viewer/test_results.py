@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels
 
 from napari_unet.errors import InputError
 from napari_unet.labels import default_annotation
 from napari_unet.viewer.layers import METADATA, annotation_of, layer_axes
-from napari_unet.viewer.results import add_prediction, add_probabilities, paint_region
+from napari_unet.viewer.results import add_prediction, add_probabilities, paint_region, placement
 
 ANNOTATION = default_annotation("masks", [0, 1])
 
@@ -107,3 +107,16 @@ def test_objects_have_a_colour_each(make_napari_viewer):
     numbers = np.arange(20, dtype=np.int32).reshape(4, 5)
     layer = add_prediction(viewer, image, numbers, annotation, "cells U-Net", {})
     assert len({tuple(layer.get_color(n)) for n in range(1, 20)}) > 10
+
+
+@pytest.mark.parametrize(
+    "turned", [{}, {"rotate": 30, "shear": [0.3]}, {"affine": [[0.9, 0.2, 3], [0, 1.1, -2], [0, 0, 1]]}]
+)
+def test_a_coarse_prediction_covers_the_same_place(turned):
+    fine = np.zeros((64, 96), np.float32)
+    layer = Image(
+        [fine, fine[::2, ::2], fine[::4, ::4]], multiscale=True, scale=(2, 3), translate=(10, 20), **turned
+    )
+    coarse = Labels(np.zeros((16, 24), np.uint8), **placement(layer, level=2))
+    # pixel 5 of the coarse level covers pixels 20 to 23 of the fine one, so their middles are the same
+    np.testing.assert_allclose(coarse.data_to_world((5, 7)), layer.data_to_world((21.5, 29.5)), atol=1e-6)

@@ -49,11 +49,17 @@ def layer_axes(layer: Layer) -> str:
     return default_axes(len(shape), rgb=rgb)
 
 
-def image_from_layers(layers: Sequence[ImageLayer]) -> Image:
+def image_from_layers(layers: Sequence[ImageLayer], level: int = 0) -> Image:
     """Return the engine's view of one layer, or of several layers as channels.
 
-    Colour layers lose their alpha channel, multiscale layers give their finest level. Arrays are passed by
-    reference.
+    Colour layers lose their alpha channel, multiscale layers give one level. Arrays are passed by reference.
+
+    Parameters
+    ----------
+    layers : sequence of Image layers
+        One, or the channels.
+    level : int
+        Of multiscale layers; 0 is the finest.
 
     Raises
     ------
@@ -67,18 +73,18 @@ def image_from_layers(layers: Sequence[ImageLayer]) -> Image:
     first = layers[0]
     axes = layer_axes(first)
     for other in layers[1:]:
-        if tuple(_level(other).shape) != tuple(_level(first).shape):
+        shapes = [tuple(_level(layer, level).shape) for layer in (first, other)]
+        if shapes[0] != shapes[1]:
             raise ShapeMismatchError(
-                f"{first.name} {tuple(_level(first).shape)} and {other.name} {tuple(_level(other).shape)} "
-                "differ in shape.",
+                f"{first.name} {shapes[0]} and {other.name} {shapes[1]} differ in shape.",
                 "Layers used as channels of one image need the same shape.",
             )
-    scale = [float(s) for s in first.scale]
+    scale = [float(s * factor) for s, factor in zip(first.scale, level_factors(first, level), strict=True)]
     if "C" in axes and not first.rgb:
         del scale[axes.index("C")]
     return Image(
         name=" + ".join(layer.name for layer in layers),
-        channels=tuple(_pixels(layer) for layer in layers),
+        channels=tuple(_pixels(layer, level) for layer in layers),
         axes=axes,
         scale=tuple(scale),
     )
@@ -95,7 +101,7 @@ def annotated_image(image_layers: Sequence[ImageLayer], labels_layer: LabelsLaye
     ShapeMismatchError
         If the labels do not cover the image; names both layers, their shapes and axes.
     """
-    image = image_from_layers(image_layers)
+    image = image_from_layers(image_layers, level_for(image_layers, labels_layer))
     labels = _level(labels_layer)
     shape = tuple(labels.shape)
     if shape == image.label_shape:
@@ -183,13 +189,31 @@ def unique_name(viewer: ViewerModel, name: str) -> str:
     return candidate
 
 
-def _level(layer: Layer) -> Any:
-    """The data of a layer, of its finest level where there are several."""
-    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+def level_for(image_layers: Sequence[ImageLayer], labels_layer: LabelsLayer) -> int:
+    """The level of multiscale images that labels were drawn on, by their shape; the finest if on none of them."""
+    shape = tuple(_level(labels_layer).shape)
+    if image_layers and all(layer.multiscale for layer in image_layers):
+        for level in range(min(len(layer.data) for layer in image_layers)):
+            if image_from_layers(image_layers, level).label_shape == shape:
+                return level
+    return 0
 
 
-def _pixels(layer: ImageLayer) -> Any:
-    data = _level(layer)
+def level_factors(layer: ImageLayer, level: int) -> tuple[float, ...]:
+    """Pixels of the finest level per pixel of a level, along every axis of the layer."""
+    if not layer.multiscale:
+        return (1.0,) * layer.ndim
+    sizes = zip(layer.data[0].shape, layer.data[level].shape, strict=True)
+    return tuple(fine / coarse for fine, coarse in sizes)[: layer.ndim]
+
+
+def _level(layer: Layer, level: int = 0) -> Any:
+    """The data of a layer, of one level where there are several."""
+    return layer.data[level] if getattr(layer, "multiscale", False) else layer.data
+
+
+def _pixels(layer: ImageLayer, level: int) -> Any:
+    data = _level(layer, level)
     if layer.rgb and data.shape[-1] == 4:
         if not isinstance(data, np.ndarray) and not hasattr(data, "dask"):
             from dask.array import from_array  # here, as importing dask takes half a second

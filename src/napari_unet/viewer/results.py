@@ -13,7 +13,7 @@ from napari.layers import Layer
 from napari_unet.errors import InputError
 from napari_unet.events import Box
 from napari_unet.labels import Annotation
-from napari_unet.viewer.layers import METADATA, layer_axes, set_annotation, unique_name
+from napari_unet.viewer.layers import METADATA, layer_axes, level_factors, set_annotation, unique_name
 
 
 def add_prediction(
@@ -23,6 +23,7 @@ def add_prediction(
     annotation: Annotation,
     name: str,
     run_record: dict[str, Any],
+    level: int = 0,
 ) -> LabelsLayer:
     """Add a Labels layer at the image's place in space, with the class names and colours of ``annotation``.
 
@@ -33,12 +34,14 @@ def add_prediction(
         :func:`paint_region`, or complete.
     run_record : dict
         Where it came from; kept in ``layer.metadata["napari_unet"]["record"]``.
+    level : int
+        Of a multiscale image, on which it was predicted.
     """
     layer = LabelsLayer(
         data,
         name=unique_name(viewer, name),
         metadata={METADATA: {"prediction": True, "axes": label_axes_of(image_layer), "record": run_record}},
-        **placement(image_layer),
+        **placement(image_layer, level=level),
     )
     set_annotation(layer, annotation)
     viewer.add_layer(layer)
@@ -122,11 +125,19 @@ def label_axes_of(image_layer: ImageLayer) -> str:
     return layer_axes(image_layer).replace("C", "")
 
 
-def placement(image_layer: ImageLayer, leading: str = "") -> dict[str, Any]:
+def placement(image_layer: ImageLayer, leading: str = "", level: int = 0) -> dict[str, Any]:
     """Keyword arguments that put a prediction where the image is.
 
-    Scale, translation, rotation, shear, affine, units and axis labels without the image's channel axis;
-    ``leading`` names an axis put first (the classes of probabilities).
+    Scale, translation, rotation, shear, affine, units and axis labels without the image's channel axis.
+
+    Parameters
+    ----------
+    image_layer : Image layer
+        What was predicted.
+    leading : str
+        Name of an axis put first (the classes of probabilities).
+    level : int
+        Of a multiscale layer; the middle of a coarse pixel lies in the middle of the fine ones that it covers.
     """
     axes = layer_axes(image_layer)
     ndim = image_layer.ndim
@@ -136,8 +147,11 @@ def placement(image_layer: ImageLayer, leading: str = "") -> dict[str, Any]:
     shear = np.eye(ndim)
     shear[np.triu_indices(ndim, 1)] = image_layer.shear
     affine = image_layer.affine.affine_matrix
-    scale, translate = image_layer.scale[keep], image_layer.translate[keep]
+    factors = np.array(level_factors(image_layer, level))[keep]
     rotate, shear = image_layer.rotate[square], shear[square]
+    scale = image_layer.scale[keep] * factors
+    shift = rotate @ np.triu(shear) @ (image_layer.scale[keep] * (factors - 1) / 2)
+    translate = image_layer.translate[keep] + shift
     affine = affine[np.ix_([*keep, ndim], [*keep, ndim])]
     units = [image_layer.units[i] for i in keep]
     names = [image_layer.axis_labels[i] for i in keep]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unet.events import Preview
 from napari_unet.labels import Annotation
-from napari_unet.viewer.layers import selection_kept, set_annotation
+from napari_unet.viewer.layers import level_for, selection_kept, set_annotation
 from napari_unet.viewer.results import add_prediction, paint_region
 
 if TYPE_CHECKING:
@@ -50,7 +50,13 @@ class PreviewLayer:
         data = room(tuple(int(n) for n in annotation_layer.data.shape), np.uint8)
         with selection_kept(viewer):
             self.layer = add_prediction(
-                viewer, image, data, annotation, f"{image.name} preview", {"live": True, "image": image.name}
+                viewer,
+                image,
+                data,
+                annotation,
+                f"{image.name} preview",
+                {"live": True, "image": image.name},
+                level_for([image], annotation_layer),
             )
             self.layer.opacity = OPACITY
             self.layer.editable = False

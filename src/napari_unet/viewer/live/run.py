@@ -26,7 +26,7 @@ from napari_unet.labels import Annotation
 from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
-from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation
+from napari_unet.viewer.layers import annotation_of, image_from_layers, level_for, set_annotation
 from napari_unet.viewer.live.paintable import check_paintable, classes_of
 from napari_unet.viewer.live.preview import PreviewLayer
 from napari_unet.viewer.live.sight import region_in_view
@@ -118,7 +118,10 @@ class LiveRun(QObject):
         """
         if self.report.is_on:
             return
-        images = tuple(image_from_layers(pair.images) for pair in pairs)
+        images = tuple(
+            image_from_layers(pair.images, level_for(pair.images, pair.labels) if pair.labels else 0)
+            for pair in pairs
+        )
         for pair, image in zip(pairs, images, strict=True):
             check_paintable(pair, image.label_shape)
         self._number += 1

@@ -21,6 +21,8 @@ _BRUSHES = 60  # across the shorter side of the image
 def add_annotation_layer(viewer: napari.Viewer, images: Sequence[Any]) -> Labels:
     """Add a layer for scribbles on these image layers, its brush as large as suits them.
 
+    Of images with several resolutions it has the one that is shown now.
+
     Raises
     ------
     UNetError
@@ -28,10 +30,11 @@ def add_annotation_layer(viewer: napari.Viewer, images: Sequence[Any]) -> Labels
     MemoryError
         If it is too large to be painted on.
     """
-    shape = image_from_layers(images).label_shape
+    level = int(images[0].data_level) if all(image.multiscale for image in images) else 0
+    shape = image_from_layers(images, level).label_shape
     data = np.zeros(shape, np.uint8)
     added = viewer.add_labels(
-        data, name=unique_name(viewer, f"{images[0].name} annotation"), **placement(images[0])
+        data, name=unique_name(viewer, f"{images[0].name} annotation"), **placement(images[0], level=level)
     )
     layer: Labels = next(la for la in viewer.layers if la.name == added.name)
     layer.colormap = class_colormap(default_annotation("scribbles", [1]))

@@ -11,7 +11,7 @@ from napari.layers import Layer
 
 from napari_unet.errors import InputError, UNetError
 from napari_unet.images import AnnotatedImage
-from napari_unet.viewer.layers import METADATA, annotated_image, image_from_layers
+from napari_unet.viewer.layers import METADATA, annotated_image, image_from_layers, level_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def pair_of(labels: LabelsLayer, layers: Sequence[Layer]) -> LayerPair:
 def fits(image: ImageLayer, labels: LabelsLayer) -> bool:
     """Whether ``labels`` could have been drawn on ``image``: the same shape, with or without channels."""
     try:
-        known = image_from_layers([image])
+        known = image_from_layers([image], level_for([image], labels))
     except UNetError:
         return False
     data = labels.data[0] if labels.multiscale else labels.data
@@ -124,7 +124,7 @@ def read_pair(pair: LayerPair, *, snapshot: bool, has_images: bool) -> Annotated
         )
     if snapshot:
         return annotated_image(pair.images, pair.labels)
-    image = image_from_layers(pair.images)
+    image = image_from_layers(pair.images, level_for(pair.images, pair.labels))
     labels = pair.labels.data[0] if pair.labels.multiscale else pair.labels.data
     if tuple(labels.shape) == image.label_shape:
         return AnnotatedImage(image, labels)
