@@ -19,12 +19,16 @@ EXAMPLES: list[events.Event] = [
     events.Progress(0.5, 12.0, "training"),
     events.ValidationRegions(((((0, 5), (3, 9)),), ()), True, "one block"),
     events.TrainingStep(10, 1.5, 0.3, 1e-3),
+    events.Before({0: 0.9}, {0: 0.8}, 0.9),
     events.Validation(10, 1.5, 0.3, {0: 0.9, 1: float("nan")}, {0: 0.8, 1: float("nan")}, 0.9, True),
     events.ModelSaved("model.safetensors"),
     events.PredictedRegion(0, ((0, 2), (0, 3)), np.ones((2, 3), np.uint8), np.ones((2, 2, 3), np.float16)),
     events.PredictedObjects(
         0, ((0, 2), (0, 3)), np.ones((2, 3), np.int32), False, np.ones((2, 2, 3), np.uint8)
     ),
+    events.Preview(0, ((0, 2), (0, 3)), np.ones((2, 3), np.uint8), np.ones((2, 3), np.uint8), 7),
+    events.Suggestion(0, (1.0, 2.5)),
+    events.LiveState("learning", 7, 0.3, {1: 20}),
     events.Finished(True, "model.safetensors", {"mean_dice": 0.9}),
     events.Failed("It is broken.", "Repair it.", "InputError", "traceback"),
     events.RateFound(3e-3, "It fell there.", np.ones(2), np.ones(2), np.ones(2), False),

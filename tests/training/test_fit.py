@@ -21,6 +21,7 @@ from napari_unet.errors import (
     TrainingDivergedError,
 )
 from napari_unet.events import (
+    Before,
     Finished,
     ModelSaved,
     Notice,
@@ -244,6 +245,7 @@ def test_fine_tuning_keeps_architecture_and_regions(output, tmp_path):
     other = pair(*blobs(seed=5), name="other")
     request = ask(child, other, pair(*blobs()), start_from=output, steps=2, width=9, learning_rate=1e-6)
     events = list(fit(request, never))
+    assert len(of_type(events, Before)) == 1
     record = load_model(child).record
     assert record.network == parent.network
     assert len(record.parents) == 1
@@ -255,6 +257,20 @@ def test_fine_tuning_keeps_architecture_and_regions(output, tmp_path):
     assert first.mean_dice > 0.8  # it starts from what was learned
 
 
+def test_the_model_to_start_from_is_scored_on_the_same_regions(output, tmp_path):
+    (*_, first) = of_type(list(fit(ask(output, steps=40), never)), Validation)
+    request = ask(tmp_path / "child.safetensors", start_from=output, steps=1, learning_rate=1e-9)
+    events = list(fit(request, never))
+    (before,) = of_type(events, Before)
+    record = load_model(output).record
+    assert before.mean_dice == pytest.approx(record.validation.mean_dice, abs=1e-6)
+    assert events.index(before) < events.index(of_type(events, Validation)[0])
+    child = load_model(tmp_path / "child.safetensors").record.validation
+    assert child.mean_dice_before == before.mean_dice
+    assert of_type(events, Finished)[0].summary["mean_dice_before"] == before.mean_dice
+    assert first.mean_dice <= before.mean_dice
+
+
 def test_fine_tuning_with_other_classes_makes_a_new_output_layer(output, tmp_path):
     list(fit(ask(output, steps=2), never))
     image, mask = blobs()
@@ -262,6 +278,7 @@ def test_fine_tuning_with_other_classes_makes_a_new_output_layer(output, tmp_pat
     child = tmp_path / "child.safetensors"
     request = ask(child, pair(image, mask), values=(0, 1, 2), start_from=output, steps=1, learning_rate=1e-9)
     events = list(fit(request, never))
+    assert not of_type(events, Before)
     assert any("output layer" in n.text for n in of_type(events, Notice))
     before, after = load_model(output).network, load_model(child).network
     assert after.settings.n_classes == 3

@@ -45,6 +45,8 @@ class ValidationRecord(BaseModel):
         Mean over the defined classes.
     object_ap : float, optional
         Of a model for objects: mean of AP over IoU 0.5 to 0.95.
+    mean_dice_before, object_ap_before : float, optional
+        The same of the model that this one was fine-tuned from, on the same regions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +57,8 @@ class ValidationRecord(BaseModel):
     scores: dict[str, ClassScore] = Field(default_factory=dict)
     mean_dice: float | None = None
     object_ap: float | None = None
+    mean_dice_before: float | None = None
+    object_ap_before: float | None = None
 
     @property
     def found(self) -> str:

@@ -31,12 +31,15 @@ class Parts:
         What is learnt from; to be entered as a context manager.
     notices : tuple of Notice
         What the user should know about the network that is started from, and about options without effect.
+    continues : bool
+        Whether the network is as yet the one that is started from, its outputs included.
     """
 
     optimisation: Optimisation
     reader: PatchReader
     batches: Batches
     notices: tuple[Notice, ...]
+    continues: bool
 
 
 def assemble(
@@ -49,6 +52,7 @@ def assemble(
     """Build the network, its optimiser and the batches. New weights are drawn with torch's own random numbers."""
     settings = request.settings
     network, notice = starting_network(plan.network, preparation, request.annotation)
+    continues = preparation.parent is not None and notice is None
     reader = PatchReader(request.images, preparation.used_statistics, request.annotation, plan.network.ndim)
     loss, sampler, notices = choose_objective(request, preparation, plan, reader)
     if notice is not None:
@@ -60,4 +64,4 @@ def assemble(
     augmentation = Augmentation(settings.augmentation, device, settings.seed)
     two_views = plan.consistency > 0
     batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device, two_views)
-    return Parts(optimisation, reader, batches, notices)
+    return Parts(optimisation, reader, batches, notices, continues)

@@ -33,8 +33,9 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
     Yields
     ------
     Event
-        ``Started``, ``ValidationRegions``, then ``TrainingStep``, ``Progress``, ``Validation``, ``ModelSaved`` and
-        ``Notice`` as they come, and ``Finished``, whose summary holds ``steps``, ``seconds``, ``mean_dice`` and
+        ``Started``, ``ValidationRegions``, ``Before`` where a model is trained further, then ``TrainingStep``,
+        ``Progress``, ``Validation``, ``ModelSaved`` and ``Notice`` as they come, and
+        ``Finished``, whose summary holds ``steps``, ``seconds``, ``mean_dice`` and
         ``steps_per_second``.
 
     Raises
@@ -81,5 +82,6 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
                 recorder,
                 plan.learning_rate,
                 stop,
+                continues=parts.continues,
             )
             yield from loop.events()

@@ -10,7 +10,7 @@ import torch
 
 from napari_unet.device import is_out_of_memory, release_memory
 from napari_unet.errors import OutOfMemoryError, TrainingDivergedError
-from napari_unet.events import Event, Finished, ModelSaved, Notice, Progress, TrainingStep, Validation
+from napari_unet.events import Before, Event, Finished, ModelSaved, Notice, Progress, TrainingStep, Validation
 from napari_unet.requests import TrainingRequest
 from napari_unet.training.batches import Batches
 from napari_unet.training.decoding import settle_decoding
@@ -51,6 +51,8 @@ class Loop:
         Largest, of the default recipe.
     stop : callable
         Asked before every batch.
+    continues : bool
+        Whether the network is a model that is trained further: it is scored before the first step.
     """
 
     def __init__(
@@ -63,7 +65,10 @@ class Loop:
         recorder: Recorder,
         learning_rate: float,
         stop: Callable[[], bool],
+        *,
+        continues: bool = False,
     ) -> None:
+        self.continues = continues
         self.request = request
         self.schedule = schedule
         self.optimisation = optimisation
@@ -93,6 +98,8 @@ class Loop:
         schedule = self.schedule
         stopped = False
         patience = self.request.settings.patience or PATIENCE
+        if self.continues and self.held_out:
+            yield from self._score_before()
         schedule.begin()
         while not schedule.done:
             if stopped := self.stop():
@@ -131,6 +138,7 @@ class Loop:
             "steps": schedule.step,
             "seconds": round(schedule.elapsed, 2),
             "mean_dice": self.recorder.best_dice,
+            **({} if self.recorder.before is None else {"mean_dice_before": self.recorder.before_dice}),
             **({} if self.recorder.best_ap is None else {"object_ap": self.recorder.best_ap}),
             "steps_per_second": round(schedule.step / max(training_seconds, 1e-9), 3),
         }
@@ -149,6 +157,22 @@ class Loop:
             self.recorder.settle(
                 settle_decoding(self.held_out, network, optimisation.forward, optimisation.device)
             )
+
+    def _score_before(self) -> Iterator[Event]:
+        """What the model that is trained further reaches on the same held-out regions."""
+        scored = self._score()
+        if scored is not None:
+            self.recorder.before = scored
+            _, confusion, ap = scored
+            yield Before(*self._by_value(scored), confusion.mean_dice(), math.nan if ap is None else ap)
+
+    def _by_value(self, scored: Scored) -> tuple[dict[int, float], dict[int, float]]:
+        """Dice and IoU by class value."""
+        values, confusion = self.request.annotation.values, scored.confusion
+        dice, iou = (
+            dict(zip(values, map(float, found), strict=True)) for found in (confusion.dice(), confusion.iou())
+        )
+        return dice, iou
 
     def _step(self) -> Iterator[Event]:
         """One step, in several smaller batches if memory runs out."""
@@ -246,13 +270,11 @@ class Loop:
             loss, confusion, ap = scored
             if self.optimisation.scheduler is not None:
                 self.optimisation.scheduler.step(loss)
-            values = self.request.annotation.values
             yield Validation(
                 schedule.step,
                 schedule.elapsed,
                 loss,
-                dict(zip(values, map(float, confusion.dice()), strict=True)),
-                dict(zip(values, map(float, confusion.iou()), strict=True)),
+                *self._by_value(scored),
                 confusion.mean_dice(),
                 is_best,
                 math.nan if ap is None else ap,

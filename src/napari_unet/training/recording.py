@@ -42,6 +42,8 @@ class Recorder:
         Of the best weights.
     objects : ObjectSettings or None
         How a model for objects finds them.
+    before : Scored or None
+        Of the model that is trained further, on the same regions.
     """
 
     request: TrainingRequest
@@ -52,6 +54,7 @@ class Recorder:
     best_dice: float | None = None
     best_ap: float | None = None
     objects: ObjectSettings | None = None
+    before: Scored | None = None
     _best: tuple[float, float] = (-1.0, -float("inf"))
     _weights: dict[str, torch.Tensor] | None = None
     _confusion: Confusion | None = None
@@ -95,6 +98,11 @@ class Recorder:
         self._weights = weights
         self._confusion = confusion
         return True
+
+    @property
+    def before_dice(self) -> float | None:
+        """Mean Dice of the model that is trained further; ``None`` if there is none, or it is undefined."""
+        return None if self.before is None else _defined(self.before.confusion.mean_dice())
 
     @property
     def best_weights(self) -> dict[str, torch.Tensor] | None:
@@ -156,6 +164,8 @@ class Recorder:
                 scores=self._scores(),
                 mean_dice=self.best_dice,
                 object_ap=self.best_ap,
+                mean_dice_before=self.before_dice,
+                object_ap_before=None if self.before is None else self.before.object_ap,
             ),
             objects=self.objects,
             images=(earlier.images if earlier else {}) | images,

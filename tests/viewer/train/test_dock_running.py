@@ -4,6 +4,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_unet.events import (
+    Before,
     Failed,
     Finished,
     ModelSaved,
@@ -140,6 +141,43 @@ def test_the_model_can_be_copied_and_segmented_with(open_dock, worker, qtbot, tm
     )
     qtbot.mouseClick(dock.footer.segment_button, Qt.MouseButton.LeftButton)
     assert opened_models == [request.output]
+
+
+@pytest.mark.parametrize(
+    ("now", "words", "is_worse"), [(0.7, "This is worse than before", True), (0.9, "Before, on", False)]
+)
+def test_a_model_trained_further_is_compared_with_what_it_was(
+    open_dock, worker, qtbot, tmp_path, monkeypatch, now, words, is_worse
+):
+    old = tmp_path / "old.safetensors"
+    axon_model(old)
+    dock = open_dock(*scribbled()).dock
+    dock.open_model(old)
+    request = press_train(dock, worker, qtbot)
+    axon_model(request.output)
+    tell(
+        dock,
+        worker,
+        qtbot,
+        ValidationRegions(((((0, 8), (0, 8)),),), True, "some"),
+        Before({1: 0.8, 2: 0.8}, {1: 0.7, 2: 0.7}, 0.8),
+        Validation(1, 1.0, 0.5, {1: now, 2: now}, {1: 0.6, 2: 0.6}, now, True),
+        Finished(model_path=str(request.output)),
+    )
+    assert words in dock.footer.result.text()
+    assert "0.800" in dock.footer.result.text()
+    scores = dock.page.report.scores
+    assert not scores.isColumnHidden(1)
+    assert [scores.item(0, column).text() for column in (1, 2)] == ["0.800", f"{now:.3f}"]
+    assert dock.footer.old_button.isVisibleTo(dock) == is_worse
+    opened_models = []
+    monkeypatch.setattr(
+        "napari_unet.viewer.segment.dock.SegmentDock.open_model",
+        lambda self, path: opened_models.append(path),
+    )
+    if is_worse:
+        qtbot.mouseClick(dock.footer.old_button, Qt.MouseButton.LeftButton)
+        assert opened_models == [old]
 
 
 def test_a_copy_that_cannot_be_saved_is_a_sentence(open_dock, worker, qtbot, tmp_path):

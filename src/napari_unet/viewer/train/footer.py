@@ -43,6 +43,7 @@ class Footer(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model: Path | None = None
+        self._old_model: Path | None = None
         self._is_running = False
         self.result = QLabel()
         self.line = QLabel()
@@ -56,11 +57,16 @@ class Footer(QWidget):
         self.progress.setAccessibleName("Progress of the training")
         self.segment_button = QPushButton("Segment with this model")
         self.segment_button.setToolTip("Open the dock 'Segment with U-Net' with the model just trained.")
+        self.old_button = QPushButton("Back to the old model")
+        self.old_button.setToolTip(
+            "Segment with the model that was trained further: it is unchanged, and was better on the held-out pixels."
+        )
         self.save_button = QPushButton("Save model as…")
         self.save_button.setToolTip("Save a copy of the model just trained under another name.")
         self._after = QWidget()
         after = QHBoxLayout(self._after)
         after.setContentsMargins(0, 0, 0, 0)
+        after.addWidget(self.old_button)
         after.addWidget(self.segment_button)
         after.addWidget(self.save_button)
         layout = QVBoxLayout(self)
@@ -70,6 +76,7 @@ class Footer(QWidget):
             layout.addWidget(widget)
         self.button.clicked.connect(self._on_clicked)
         self.segment_button.clicked.connect(lambda: self.segment.emit(self._model))
+        self.old_button.clicked.connect(lambda: self.segment.emit(self._old_model))
         self.save_button.clicked.connect(self._on_save)
         # A double click on Train must not stop the run it has just begun.
         self._ready_to_stop = QTimer(self)
@@ -104,6 +111,8 @@ class Footer(QWidget):
         set_tone(self.result, "error" if is_problem else "plain")
         has_model = report.model_path is not None and not report.is_running and report.model_path.is_file()
         self._after.setVisible(has_model)
+        self._old_model = report.request.start_from if report.request is not None else None
+        self.old_button.setVisible(report.got_worse and self._old_model is not None)
         if report.is_running:
             self._draw_progress(report)
         else:
@@ -181,4 +190,20 @@ def result_text(report: RunReport) -> tuple[str, bool]:
     score = f" Validation Dice {best.mean_dice:.2f}." if best is not None else ""
     if best is not None and math.isfinite(best.object_ap):
         score = f" Validation AP of objects {best.object_ap:.2f}, Dice {best.mean_dice:.2f}."
+    if best is not None and report.before is not None:
+        score += _compared(report)
     return f"{how}{score} {saved}", False
+
+
+def _compared(report: RunReport) -> str:
+    """Before and after, on the same held-out regions, as a sentence with a space before it."""
+    before, best = report.before, report.best
+    if before is None or best is None:
+        return ""
+    if math.isfinite(before.object_ap):
+        was, now, what = before.object_ap, best.object_ap, "AP of objects"
+    else:
+        was, now, what = before.mean_dice, best.mean_dice, "Dice"
+    if report.got_worse:
+        return f" This is worse than before, on the same held-out pixels: {what} {was:.3f}, now {now:.3f}."
+    return f" Before, on the same held-out pixels: {what} {was:.3f}."

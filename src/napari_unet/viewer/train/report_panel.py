@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unet.events import Notice, Validation
+from napari_unet.events import Before, Notice, Validation
 from napari_unet.viewer.style import set_tone
 from napari_unet.viewer.train.plot import Curves
 from napari_unet.viewer.train.run import RunReport
@@ -30,8 +30,8 @@ class ScoreTable(QTableWidget):
     """Dice and IoU of every class on the held-out pixels, best weights."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, 3, parent)
-        self.setHorizontalHeaderLabels(["Class", "Dice", "IoU"])
+        super().__init__(0, 4, parent)
+        self.setHorizontalHeaderLabels(["Class", "Before", "Dice", "IoU"])
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW)
         self.setShowGrid(False)
@@ -45,29 +45,40 @@ class ScoreTable(QTableWidget):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
+        for column in (1, 2, 3):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            self.setColumnWidth(column, 64)
+            self.setColumnWidth(column, 60)
         self.hide()
 
-    def show_scores(self, validation: Validation | None, names: dict[int, str]) -> None:
-        """Show one validation; classes that occur in no held-out pixel have no score."""
+    def show_scores(
+        self, validation: Validation | None, names: dict[int, str], before: Before | None = None
+    ) -> None:
+        """Show one validation, beside the scores before it; what occurs in no held-out pixel has no score."""
         self.setVisible(validation is not None)
+        self.setColumnHidden(1, before is None)
         if validation is None:
             return
+        earlier = before.dice if before is not None else {}
         rows = [
-            (names.get(v, str(v)), validation.dice[v], validation.iou.get(v, math.nan))
+            (
+                names.get(v, str(v)),
+                earlier.get(v, math.nan),
+                validation.dice[v],
+                validation.iou.get(v, math.nan),
+            )
             for v in validation.dice
         ]
-        ious = [iou for _, _, iou in rows if math.isfinite(iou)]
+        ious = [iou for *_, iou in rows if math.isfinite(iou)]
         if len(rows) > 1:
-            rows.append(("mean", validation.mean_dice, sum(ious) / len(ious) if ious else math.nan))
+            mean = before.mean_dice if before is not None else math.nan
+            rows.append(("mean", mean, validation.mean_dice, sum(ious) / len(ious) if ious else math.nan))
         if math.isfinite(validation.object_ap):
-            rows.append(("objects, AP", validation.object_ap, math.nan))
+            ap = before.object_ap if before is not None else math.nan
+            rows.append(("objects, AP", ap, validation.object_ap, math.nan))
         self.setRowCount(len(rows))
-        for row, (name, dice, iou) in enumerate(rows):
+        for row, (name, *scores) in enumerate(rows):
             self.setItem(row, 0, QTableWidgetItem(name))
-            for column, score in ((1, dice), (2, iou)):
+            for column, score in enumerate(scores, start=1):
                 item = QTableWidgetItem(f"{score:.3f}" if math.isfinite(score) else "–")
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if not math.isfinite(score):
@@ -124,7 +135,7 @@ class ReportPanel(QWidget):
         self._drawn = drawn
         names = {c.value: c.name for c in report.request.annotation.classes} if report.request else {}
         honest = report.regions is not None and report.regions.honest
-        self.scores.show_scores(report.best if honest else None, names)
+        self.scores.show_scores(report.best if honest else None, names, report.before)
         self._say_how_honest(report)
         regions = report.regions.regions if report.regions is not None else ()
         self.show_held_out.setVisible(any(regions))

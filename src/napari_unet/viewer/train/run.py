@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unet.errors import UNetError
 from napari_unet.events import (
+    Before,
     Event,
     Failed,
     Finished,
@@ -45,6 +47,8 @@ class RunReport:
     ----------
     losses : list of (minutes, loss)
         Training loss.
+    before : Before or None
+        Scores of the model that is trained further.
     validations : list of Validation
         In order; empty where no honest score is possible.
     model_path : Path or None
@@ -58,6 +62,7 @@ class RunReport:
     waiting: str = ""
     progress: Progress | None = None
     losses: list[tuple[float, float]] = field(default_factory=list)
+    before: Before | None = None
     validations: list[Validation] = field(default_factory=list)
     regions: ValidationRegions | None = None
     notices: list[Notice] = field(default_factory=list)
@@ -75,6 +80,16 @@ class RunReport:
         """The validation whose weights are kept."""
         return next((v for v in reversed(self.validations) if v.is_best), None)
 
+    @property
+    def got_worse(self) -> bool:
+        """Whether the model that was trained further was better on the same held-out regions."""
+        best, before = self.best, self.before
+        if best is None or before is None or self.phase != "finished":
+            return False
+        if math.isfinite(before.object_ap):
+            return best.object_ap < before.object_ap
+        return best.mean_dice < before.mean_dice
+
     def hear(self, event: Event) -> None:
         """Take in one event of the job."""
         match event:
@@ -90,6 +105,8 @@ class RunReport:
                 self.regions = event
             case TrainingStep():
                 self.losses.append((event.seconds / 60, event.loss))
+            case Before():
+                self.before = event
             case Validation():
                 self.validations.append(event)
             case ModelSaved():
