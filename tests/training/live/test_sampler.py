@@ -70,6 +70,30 @@ def test_a_patch_of_an_image_learnt_beside_others():
     sampler.batch(10, (128, 128), (140, 140))
 
 
+def test_what_was_painted_last_is_seen_soon_and_then_like_the_rest():
+    sampler = sampler_of(ramp(600, 600))
+    for y in range(10, 580, 10):  # much of both classes
+        paint(sampler, 1, y, 10, side=8)
+        paint(sampler, 2, y, 40, side=8)
+    paint(sampler, 1, 300, 550)
+    _, first = sampler.batch(40, (32, 32), (32, 32))
+    sampler.batch(60, (32, 32), (32, 32))
+    _, later = sampler.batch(40, (32, 32), (32, 32))
+    small = [
+        [((patch == 0).sum() == 16) and not (patch == 1).any() for patch in group] for group in (first, later)
+    ]
+    assert sum(small[0]) >= 18
+    assert sum(small[1]) <= 4
+
+
+def test_when_everything_is_erased_nothing_is_seen_and_nothing_breaks():
+    sampler = sampler_of(ramp(100, 100))
+    paint(sampler, 1, 5, 5)
+    paint(sampler, 0, 5, 5)
+    _, classes = sampler.batch(200, (32, 32), (32, 32))
+    assert (classes < 0).all()
+
+
 def test_a_value_that_is_no_class_yet_waits_for_its_name():
     sampler = sampler_of(ramp(100, 100))
     paint(sampler, 1, 5, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
 
@@ -95,11 +96,17 @@ class Learner:
         self._annotation = annotation
         self._optimisation = self._optimise(network)
 
-    def learn(self, seconds: float) -> float:
-        """Learn for so long, at least one step; returns the mean loss, ``nan`` where no step had finite numbers."""
+    def learn(self, seconds: float, interrupted: Callable[[], bool] = lambda: False) -> float:
+        """Learn for so long or until interrupted, at least one step.
+
+        Returns
+        -------
+        float
+            The mean loss, ``nan`` where no step had finite numbers.
+        """
         until = monotonic() + seconds
         losses: list[float] = []
-        while not losses or monotonic() < until:
+        while not losses or (monotonic() < until and not interrupted()):
             loss = self._optimisation.step(*self._batches.next())
             self.steps += 1
             if loss is not None:

@@ -143,7 +143,7 @@ class Session:
                 ready = sum(n > 0 for n in self._sampler.class_counts) > 1
                 resting = ready and began - self._painted_at > self._request.settings.rest_after
                 now: State = "waiting" if not ready else "resting" if resting else "learning"
-                loss = self._learner.learn(SLICE) if now == "learning" else nan
+                loss = self._learner.learn(SLICE, self._has_news) if now == "learning" else nan
                 if now == "learning" or state != now:
                     yield LiveState(now, self._learner.steps, loss, self._sampler.counts)
                 state = now
@@ -162,6 +162,9 @@ class Session:
         yield Finished(stopped=True, model_path=path, summary={"steps": self._learner.steps})
 
     # Messages
+
+    def _has_news(self) -> bool:
+        return self._stop() or not self._inbox.empty()
 
     def _hear(self) -> None:
         """Take in every message there is."""
@@ -224,7 +227,7 @@ class Session:
             if piece.in_view or not found:
                 until = time.monotonic() + SLICE * AROUND / (1 - AROUND)
             found = True
-            if not self._inbox.empty() or self._stop():
+            if self._has_news():
                 break
         return found
 
