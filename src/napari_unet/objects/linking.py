@@ -22,9 +22,11 @@ from napari_unet.objects.frame_linking import (
     link_frames,
     result_array,
 )
+from napari_unet.objects.necks import cut_necks
 from napari_unet.objects.overlap import (
     NumberedObjects,
     SharedPixels,
+    centres_of_mass,
     mutual_best,
     number_objects,
     shared_pixels,
@@ -43,7 +45,8 @@ class SliceLinker:
     ``least_overlap``: IoU alone would cut off the caps of round objects, which are much smaller than the slice below.
     What found no partner is compared with what found none in the slice before the last (``max_gap=1``), and so on.
     A piece in a single slice of which more than half lies in the same object in the slice before and in the slice after
-    joins that object.
+    joins that object. Objects that lie upon each other have been linked then, too: they are cut apart where the chain
+    narrows and its middle shifts (:func:`.necks.cut_necks`).
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ class SliceLinker:
         Slices in which an object may have been missed; 0 bridges none.
     least_slices : int
         Objects found in fewer slices are left out, but never more than the stack has.
+    splitting : float
+        How readily what lies upon each other is cut apart, from 0, never, to 1.
     edge_objects : bool
         Whether to keep objects that touch the edge of a slice, in Y or X, in any of their slices. The first and the
         last slice are no edge.
@@ -64,8 +69,7 @@ class SliceLinker:
 
     Notes
     -----
-    On true nuclei of embryos with made-up errors, 3D objects had an F1 of 0.818 with the defaults, 0.673 with nothing
-    left out, and 0.840 with a gap of 2 and 3 slices: ``docs/decisions/0005-linking.md`` says why that is no default.
+    What decided the defaults is in ``docs/decisions/0005-linking.md``.
 
     Examples
     --------
@@ -81,22 +85,28 @@ class SliceLinker:
         least_overlap: float = _DEFAULT.slice_overlap,
         max_gap: int = _DEFAULT.slices_bridged,
         least_slices: int = _DEFAULT.least_slices,
+        splitting: float = _DEFAULT.slice_splitting,
         edge_objects: bool = True,
     ) -> None:
         check_overlap(least_overlap)
+        if not 0 <= splitting <= 1:
+            raise InputError(f"A splitting of {splitting} makes no sense.", "It is a number from 0 to 1.")
         if max_gap < 0 or least_slices < 1:
             raise InputError(
                 f"A gap of {max_gap} and a least number of {least_slices} slices make no sense.",
                 "A gap is 0 or more slices, an object goes through at least 1.",
             )
         self._least_overlap, self._max_gap, self._least_slices = least_overlap, max_gap, least_slices
+        self._splitting = splitting
         self._edge_objects = edge_objects
         self._recent: list[_Slice] = []  # the last one last
-        self._links: list[NDArray[np.int64]] = []  # the id of every object that continued another one
+        self._tracks: list[NDArray[np.int64]] = []  # of every outline, slice by slice
+        self._sizes: list[NDArray[np.int64]] = []
+        self._centres: list[NDArray[np.float64]] = []
         self._joined: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        self._cut: list[NDArray[np.int32]] = []  # ids at the edge, some of them often
-        self._n_ids = 0
-        self._n_slices = 0
+        self._cut: list[NDArray[np.int32]] = []  # outlines at the edge, some of them often
+        self._n_tracks = 0
+        self._n_outlines = 0
 
     def add(self, plane: Any) -> NDArray[np.int32]:
         """Take the next slice.
@@ -109,8 +119,8 @@ class SliceLinker:
         Returns
         -------
         ndarray of int32, shape (Y, X)
-            Ids that are unique in the stack and provisional: what :meth:`finish` returns turns them into the final
-            ones.
+            A number for every outline, unique in the stack: what :meth:`finish` returns turns it into the final id of
+            its object.
 
         Raises
         ------
@@ -127,12 +137,11 @@ class SliceLinker:
         if neighbours is not None:
             self._link(self._recent[-1], neighbours, given)
         for earlier in reversed(self._recent[:-1]):
-            self._link(
-                earlier, shared_pixels(earlier.objects, objects, (~earlier.continued, given == 0)), given
-            )
-        self._links.append(given[given > 0])
+            free = (~earlier.continued, given == 0)
+            self._link(earlier, shared_pixels(earlier.objects, objects, free), given)
         new = np.flatnonzero(given[1:] == 0) + 1
-        given[new] = self._new_ids(len(new))
+        given[new] = np.arange(self._n_tracks + 1, self._n_tracks + len(new) + 1)
+        self._n_tracks += len(new)
         latest = _Slice(
             objects, given, np.zeros(len(objects) + 1, bool), np.zeros(len(objects) + 1, np.int64)
         )
@@ -140,32 +149,48 @@ class SliceLinker:
             self._join_pieces(self._recent[-1], neighbours, latest)
             _note_containers(self._recent[-1], neighbours, latest, new)
         self._recent = [*self._recent, latest][-(self._max_gap + 1) :]
-        self._n_slices += 1
-        ids = given.astype(np.int32)[objects.numbers]
+        self._tracks.append(given[1:])
+        self._sizes.append(objects.sizes[1:])
+        self._centres.append(centres_of_mass(objects))
+        check_ids(self._n_outlines + len(objects))
+        outlines = np.arange(self._n_outlines, self._n_outlines + len(objects) + 1, dtype=np.int32)
+        outlines[0] = 0
+        self._n_outlines += len(objects)
+        ids = np.asarray(outlines[objects.numbers])
         if not self._edge_objects:
             self._cut += [side.ravel() for side in (ids[:1], ids[-1:], ids[:, :1], ids[:, -1:])]
         return ids
 
     def finish(self) -> NDArray[np.int32]:
-        """Return the final id of each provisional one: 1..n without gaps, 0 for what is left out.
+        """Return the final id of each outline: 1..n without gaps, 0 for what is left out.
 
         Returns
         -------
-        ndarray of int32, shape (number of provisional ids + 1,)
+        ndarray of int32, shape (number of outlines + 1,)
             ``finish()[plane]`` for each plane that :meth:`add` returned.
         """
-        length = np.ones(self._n_ids + 1, np.int64)
-        if self._links:
-            length += np.bincount(np.concatenate(self._links), minlength=self._n_ids + 1)
-        target = np.arange(self._n_ids + 1)
+        if not self._n_outlines:
+            return np.zeros(1, np.int32)
+        slices = np.repeat(np.arange(len(self._tracks)), [len(tracks) for tracks in self._tracks])
+        target = np.arange(self._n_tracks + 1)
         for pieces, wholes in self._joined:
             target[pieces] = wholes
-        kept = (target == np.arange(len(target))) & (length >= min(self._least_slices, self._n_slices))
+        own = np.concatenate(self._tracks)
+        least = min(self._least_slices, len(self._tracks))
+        sizes, centres = np.concatenate(self._sizes), np.concatenate(self._centres)
+        tracks = cut_necks(target[own], slices, sizes, centres, self._splitting)
+        is_whole = target[own] == own  # no piece counts by itself
+        length = np.bincount(tracks[is_whole], minlength=tracks.max() + 1)
+        kept = length >= least
         if self._cut:
-            kept[target[np.concatenate(self._cut)]] = False
-        kept[0] = False
-        final = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-        return np.asarray(final[target])
+            outlines = np.unique(np.concatenate(self._cut))
+            kept[tracks[outlines[outlines > 0] - 1]] = False
+        found, first = np.unique(tracks, return_index=True)
+        found = found[np.argsort(first)]  # in the order in which they begin
+        found = found[kept[found]]
+        final = np.zeros(len(kept), np.int32)
+        final[found] = np.arange(1, len(found) + 1)
+        return np.concatenate([np.zeros(1, np.int32), final[tracks]])
 
     def _link(self, earlier: _Slice, pairs: SharedPixels, given: NDArray[np.int64]) -> None:
         free = (
@@ -176,24 +201,18 @@ class SliceLinker:
         pairs = pairs.where(free)
         linked = mutual_best(pairs, (pairs.iou, pairs.pixels), len(earlier.objects), len(given) - 1)
         first, second = pairs.first[linked], pairs.second[linked]
-        given[second] = earlier.ids[first]
+        given[second] = earlier.tracks[first]
         earlier.continued[first] = True
-
-    def _new_ids(self, n: int) -> NDArray[np.int64]:
-        check_ids(self._n_ids + n)
-        ids = np.arange(self._n_ids + 1, self._n_ids + n + 1)
-        self._n_ids += n
-        return ids
 
     def _join_pieces(self, middle: _Slice, pairs: SharedPixels, latest: _Slice) -> None:
         """Pieces of the slice in the middle that lie in one object on both sides."""
         inside = (
             (2 * pairs.pixels > middle.objects.sizes[pairs.first])
             & ~middle.continued[pairs.first]
-            & (middle.containers[pairs.first] == latest.ids[pairs.second])
+            & (middle.containers[pairs.first] == latest.tracks[pairs.second])
         )
         if inside.any():
-            pieces, wholes = middle.ids[pairs.first[inside]], latest.ids[pairs.second[inside]]
+            pieces, wholes = middle.tracks[pairs.first[inside]], latest.tracks[pairs.second[inside]]
             self._joined.append((pieces, wholes))
             middle.continued[pairs.first[inside]] = True  # so that no other one is linked to it across a gap
 
@@ -204,25 +223,25 @@ class _Slice:
 
     Attributes
     ----------
-    ids : ndarray of int64
-        Provisional ids.
+    tracks : ndarray of int64
+        Numbers of what they were linked to.
     continued : ndarray of bool
         Whether a later slice has a partner.
     containers : ndarray of int64
-        For objects without a partner before: the id in the slice before in which half of it lies, else 0.
+        For objects without a partner before: the track in the slice before in which half of it lies, else 0.
     """
 
     objects: NumberedObjects
-    ids: NDArray[np.int64]
+    tracks: NDArray[np.int64]
     continued: NDArray[np.bool_]
     containers: NDArray[np.int64]
 
 
 def _note_containers(before: _Slice, pairs: SharedPixels, latest: _Slice, new: NDArray[np.intp]) -> None:
-    is_new = np.zeros(len(latest.ids), bool)
+    is_new = np.zeros(len(latest.tracks), bool)
     is_new[new] = True
     inside = is_new[pairs.second] & (2 * pairs.pixels > latest.objects.sizes[pairs.second])
-    latest.containers[pairs.second[inside]] = before.ids[pairs.first[inside]]
+    latest.containers[pairs.second[inside]] = before.tracks[pairs.first[inside]]
 
 
 def link_slices(
@@ -231,6 +250,7 @@ def link_slices(
     least_overlap: float = _DEFAULT.slice_overlap,
     max_gap: int = _DEFAULT.slices_bridged,
     least_slices: int = _DEFAULT.least_slices,
+    splitting: float = _DEFAULT.slice_splitting,
     edge_objects: bool = True,
     out: NDArray[np.int32] | None = None,
 ) -> NDArray[np.int32]:
@@ -240,7 +260,7 @@ def link_slices(
     ----------
     stack : array of int or bool, shape (Z, Y, X)
         Objects found slice by slice; read plane by plane.
-    least_overlap, max_gap, least_slices, edge_objects
+    least_overlap, max_gap, least_slices, splitting, edge_objects
         As for :class:`SliceLinker`.
     out : ndarray of int32, shape (Z, Y, X), optional
         Where to write the result, a memory-mapped file for example; may be ``stack`` itself.
@@ -264,7 +284,11 @@ def link_slices(
             "Link the stacks of a time series one by one.",
         )
     linker = SliceLinker(
-        least_overlap=least_overlap, max_gap=max_gap, least_slices=least_slices, edge_objects=edge_objects
+        least_overlap=least_overlap,
+        max_gap=max_gap,
+        least_slices=least_slices,
+        splitting=splitting,
+        edge_objects=edge_objects,
     )
     result = result_array(shape, out)
     for z in range(shape[0]):

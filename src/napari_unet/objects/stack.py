@@ -82,6 +82,7 @@ def _slices(stack: NDArray[np.int32], settings: ObjectSettings) -> Iterator[floa
         least_overlap=settings.slice_overlap,
         max_gap=settings.slices_bridged,
         least_slices=settings.least_slices,
+        splitting=settings.slice_splitting,
         edge_objects=settings.edge_objects,
     )
     for z, plane in enumerate(stack):

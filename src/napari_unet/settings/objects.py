@@ -13,7 +13,7 @@ from napari_unet.settings.base import ADVANCED, Settings
 class ObjectSettings(Settings):
     """How objects are found in the predicted maps. A model stores what suited its held-out regions best.
 
-    The last three are about slices that are linked: see :class:`napari_unet.objects.linking.SliceLinker`.
+    The last four are about slices that are linked: see :class:`napari_unet.objects.linking.SliceLinker`.
     """
 
     foreground: float = Field(
@@ -71,6 +71,14 @@ class ObjectSettings(Settings):
         description="An object that was missed in up to so many slices in a row is the same above and below them. "
         "0: it ends there.",
     )
+    slice_splitting: float = Field(
+        0.65,
+        ge=0,
+        le=1,
+        title="Slice splitting",
+        description="How readily an object of linked slices is taken for two that lie upon each other: where it is "
+        "narrower than above and below, and its middle shifts. 0: never; 1: at the slightest sign.",
+    )
 
 
 def _auto(name: str) -> Any:
@@ -91,6 +99,7 @@ class ObjectChoice(Settings):
     least_slices: int | None = _auto("least_slices")
     slice_overlap: float | None = _auto("slice_overlap")
     slices_bridged: int | None = _auto("slices_bridged")
+    slice_splitting: float | None = _auto("slice_splitting")
 
     def over(self, settings: ObjectSettings | None) -> ObjectSettings:
         """The model's settings, or the defaults, with what was chosen."""

@@ -229,7 +229,7 @@ class Search:
 def _of_planes(settings: ObjectSettings) -> ObjectSettings:
     """Without what is about slices alone."""
     default = ObjectSettings()
-    names = ("least_slices", "slice_overlap", "slices_bridged")
+    names = ("least_slices", "slice_overlap", "slices_bridged", "slice_splitting")
     return settings.model_copy(update={name: getattr(default, name) for name in names})
 
 
