@@ -11,22 +11,22 @@ from weakref import WeakKeyDictionary, ref
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_unet.errors import InputError
 from napari_unet.events import Event, Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started
 from napari_unet.labels import Annotation, default_annotation
 from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation
+from napari_unet.viewer.live.paintable import check_paintable
 from napari_unet.viewer.live.preview import PreviewLayer
 from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.live.watcher import LabelsWatcher
 from napari_unet.viewer.remembered import add_recent_model
+from napari_unet.viewer.train.pairs import LayerPair
 
 if TYPE_CHECKING:
     import napari
-
-    from napari_unet.viewer.train.pairs import LayerPair
+    from napari.layers import Labels
 
 TICK = 100
 """Milliseconds between two looks at what was painted and where one looks."""
@@ -108,7 +108,7 @@ class LiveRun(QObject):
             return
         images = tuple(image_from_layers(pair.images) for pair in pairs)
         for pair, image in zip(pairs, images, strict=True):
-            _check_paintable(pair, image.label_shape)
+            check_paintable(pair, image.label_shape)
         self._number += 1
         self._pairs = pairs
         self._watchers = [LabelsWatcher(pair.labels) for pair in pairs if pair.labels is not None]
@@ -138,6 +138,25 @@ class LiveRun(QObject):
     def preview_layers(self) -> list[Any]:
         """The layers that previews are shown in."""
         return [preview.layer for preview in self._previews if preview is not None]
+
+    def preview_of(self, labels: Labels) -> PreviewLayer | None:
+        """What is predicted beside these labels, also once the run has ended; ``None`` where nothing is to be seen."""
+        for pair, preview in zip(self._pairs, self._previews, strict=True):
+            if pair.labels is labels and preview is not None and preview.is_there:
+                return preview
+        return None
+
+    def learn_from(self, labels: Labels, instead_of: Labels) -> None:
+        """Learn from a layer in place of another one of the same shape; previews go on."""
+        for image, pair in enumerate(self._pairs):
+            if pair.labels is instead_of:
+                self._pairs[image] = LayerPair(pair.images, labels)
+                preview = self._previews[image]
+                if preview is not None:
+                    preview.annotation_layer = labels
+        for watcher in self._watchers:
+            if watcher.layer is instead_of:
+                watcher.follow(labels)
 
     # What goes to the run
 
@@ -256,23 +275,6 @@ class LiveRun(QObject):
         self._timer.stop()
         if self._job is not None:
             self._job.stop()
-
-
-def _check_paintable(pair: LayerPair, shape: tuple[int, ...]) -> None:
-    labels = pair.labels
-    if labels is None:
-        raise InputError(
-            "There are no labels yet.", "Click 'New annotation layer' and paint a little of each class."
-        )
-    if labels.multiscale:
-        raise InputError(
-            f"{labels.name} has several resolutions and cannot be painted on.", "Make a new annotation layer."
-        )
-    if tuple(labels.data.shape) != shape:
-        raise InputError(
-            f"{labels.name} has the shape {tuple(labels.data.shape)}, but the image needs labels of {shape}.",
-            "Click 'New annotation layer' to get one that fits.",
-        )
 
 
 _RUNS: WeakKeyDictionary[Any, LiveRun] = WeakKeyDictionary()
