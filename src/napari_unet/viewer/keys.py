@@ -7,7 +7,9 @@ French ones ``&`` without Shift and 1 with it, which is a tool of napari's then.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence
@@ -23,7 +25,8 @@ LIVE, ACCEPT, ACCEPT_HERE = "live", "accept", "accept here"
 """What has a key, beside the classes."""
 
 _FILE = "keys"
-_DEFAULTS = {LIVE: "Alt+U", ACCEPT: "Alt+A", ACCEPT_HERE: "Alt+E"}
+# No letter that opens a menu of napari's, and none that macOS turns into an accent (E, I, N, U).
+_DEFAULTS = {LIVE: "Alt+T", ACCEPT: "Alt+A", ACCEPT_HERE: "Alt+Q"}
 _WORDS = {
     LIVE: "switches Live on and off",
     ACCEPT: "accepts what is sure in view",
@@ -97,7 +100,7 @@ class Keys(QObject):
     def __init__(self, viewer: napari.Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._window: QWidget | None = None
+        self._window: Callable[[], QWidget | None] = lambda: None
         self._last_time = 0
         saved = remembered.load(_FILE) or {}
         self._keys = {
@@ -108,26 +111,22 @@ class Keys(QObject):
 
     def watch(self, window: QWidget) -> None:
         """Hear the keys of this window."""
-        if self._window is None:
-            self._window = window
+        if self._window() is None:
+            self._window = ref(window)  # which holds the dock that holds this
             # An override of a shortcut is asked for before every key press, of each widget up to the window: fields
             # for text claim what they type, napari's canvas nothing. The press itself the canvas keeps for itself.
             window.installEventFilter(self)
 
     def close(self) -> None:
         """Hear no more keys."""
-        if self._window is not None:
-            self._window.removeEventFilter(self)
-            self._window = None
+        window = self._window()
+        if window is not None:
+            window.removeEventFilter(self)
+        self._window = lambda: None
 
     def key_of(self, command: str) -> str:
         """The key of ``command``; empty where it has none."""
         return self._keys.get(command, "")
-
-    def tip(self, command: str) -> str:
-        """The key in brackets, to follow a sentence about ``command``."""
-        key = self.key_of(command)
-        return f" ({key})" if key else ""
 
     def change(self, command: str, event: QKeyEvent | None) -> str:
         """Give ``command`` the key that was pressed, or none; returns why that cannot be, else nothing."""
@@ -138,7 +137,7 @@ class Keys(QObject):
             )
             if taken is not None:
                 return f"{key} {words_of(taken)} already. Choose another key."
-            use = used_by_napari(event, self._viewer, self._window)
+            use = used_by_napari(event, self._viewer, self._window())
             if use:
                 return f"{key} is napari's key: {use}. Choose another one."
         self._keys[command] = key
@@ -154,7 +153,7 @@ class Keys(QObject):
         command = next((c for c, key in self._keys.items() if key == name), None) if name else None
         if command is None or isinstance(QApplication.focusWidget(), _TEXT_FIELDS):
             return False
-        if used_by_napari(event, self._viewer, self._window):
+        if used_by_napari(event, self._viewer, self._window()):
             return False
         event.accept()  # no menu opens
         if not event.isAutoRepeat() and not self._is_again(event):

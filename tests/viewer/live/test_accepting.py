@@ -35,7 +35,7 @@ def test_fills_what_is_sure_and_unlabelled_in_view(preview):
 
 def test_one_undo_takes_all_of_it_back(preview):
     labels = Labels(np.zeros((3, 20, 30), np.uint8))
-    labels.data_setitem(([1], [0], [0]), 2)
+    labels.data_setitem(tuple(np.array([i]) for i in (1, 0, 0)), 2)
     before = labels.data.copy()
     heard = []
     labels.events.paint.connect(lambda event: heard.append(event.value))

@@ -30,10 +30,7 @@ def painting(open_dock, live_worker, qtbot):
     settle(dock, qtbot)
     layer = opened.viewer.layers["cells annotation"]
     layer.corner_pixels = np.array([[0, 0], [63, 63]])
-    window = dock.viewer_window
-    return SimpleNamespace(
-        viewer=opened.viewer, dock=dock, layer=layer, window=window, worker=live_worker, qtbot=qtbot
-    )
+    return SimpleNamespace(viewer=opened.viewer, dock=dock, layer=layer, worker=live_worker, qtbot=qtbot)
 
 
 def rows(painting, *columns):
@@ -45,8 +42,12 @@ def selected_row(painting):
     return [index.row() for index in painting.dock.page.classes.selectionModel().selectedRows()]
 
 
+def press_key(painting, make, *arguments):
+    press(painting.dock.viewer_window, make, *arguments)
+
+
 def press_digit(painting, number):
-    press(painting.window, digit_key, "French", number, ALT)
+    press_key(painting, digit_key, "French", number, ALT)
 
 
 def test_one_click_and_two_classes_are_there(painting):
@@ -144,7 +145,7 @@ def test_a_refused_key_is_said_below_the_table(painting):
 @pytest.fixture
 def live(painting):
     """Live is on, and a preview of the whole image is there: sure in its left half."""
-    press(painting.window, other_key, Qt.Key.Key_U, ALT)
+    press_key(painting, other_key, Qt.Key.Key_T, ALT)
     painting.dock.live.run._timer.stop()
     labels, doubt = np.ones(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
     labels[32:], doubt[:, 32:] = 2, 200
@@ -156,16 +157,16 @@ def live(painting):
 
 def test_a_key_switches_live_on_and_off(painting):
     run = painting.dock.live.run
-    press(painting.window, other_key, Qt.Key.Key_U, ALT)
+    press_key(painting, other_key, Qt.Key.Key_T, ALT)
     assert run.report.phase == "starting"
     assert painting.dock.live.button.isChecked()
-    press(painting.window, other_key, Qt.Key.Key_U, ALT)
+    press_key(painting, other_key, Qt.Key.Key_T, ALT)
     assert run.report.phase == "stopping"
 
 
 def test_nothing_is_offered_without_a_prediction(painting):
     assert not painting.dock.preview.isVisibleTo(painting.dock)
-    press(painting.window, other_key, Qt.Key.Key_A, ALT)
+    press_key(painting, other_key, Qt.Key.Key_A, ALT)
     assert not painting.layer.data.any()
 
 
@@ -175,7 +176,7 @@ def test_what_is_sure_is_accepted_in_one_step_and_reaches_the_run(live, by_key):
     before = live.layer.data.copy()
     assert live.dock.preview.isVisibleTo(live.dock)
     if by_key:
-        press(live.window, other_key, Qt.Key.Key_A, ALT)
+        press_key(live, other_key, Qt.Key.Key_A, ALT)
     else:
         live.qtbot.mouseClick(live.dock.preview.accept_button, Qt.MouseButton.LeftButton)
     added = 64 * 32 - 32
@@ -190,11 +191,11 @@ def test_what_is_sure_is_accepted_in_one_step_and_reaches_the_run(live, by_key):
 
 def test_the_area_under_the_pointer_is_accepted_alone(live):
     live.viewer.cursor.position = (50.0, 10.0)
-    press(live.window, other_key, Qt.Key.Key_E, ALT)
+    press_key(live, other_key, Qt.Key.Key_Q, ALT)
     assert (live.layer.data[32:, :32] == 2).all()
     assert np.count_nonzero(live.layer.data) == 32 * 32
     live.viewer.cursor.position = (50.0, 60.0)
-    press(live.window, other_key, Qt.Key.Key_E, ALT)
+    press_key(live, other_key, Qt.Key.Key_Q, ALT)
     assert live.dock.preview.line.text().startswith("Nothing unlabelled under the pointer is sure yet.")
 
 

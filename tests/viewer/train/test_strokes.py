@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import label
@@ -9,6 +9,7 @@ from napari_unet.viewer.train import strokes
 from napari_unet.viewer.train.strokes import count_strokes
 
 
+@settings(deadline=None)  # the first call imports
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 2)))
 def test_strokes_are_connected_pixels_of_one_value(plane):
     expected = {v: int(label(plane == v, connectivity=2).max()) for v in (1, 2) if (plane == v).any()}

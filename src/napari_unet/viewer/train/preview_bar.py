@@ -116,16 +116,21 @@ class PreviewBar(QWidget):
         prediction = self._prediction()
         if prediction is None:
             return
-        pair = self._pair_of(prediction)
+        preview, pair = self._preview(), self._pair_of(prediction)
         try:
             layer = add_copy(self._viewer, prediction, pair.labels, pair.images)
         except MemoryError:
             self._say("The prediction is too large for a copy in memory.", "warning")
             return
-        if pair.labels is not None:
-            self._run.learn_from(layer, instead_of=pair.labels)
+        text = f"Paint over {layer.name} where it is wrong."
+        if preview is not None and preview.layer is prediction:
+            self._run.learn_from(layer, instead_of=preview.annotation_layer)
+        elif self._run.report.is_on:
+            text += (
+                " To learn from it, switch Live off and on."  # its values may be objects, or other classes
+            )
         self._source.learn_from(LayerPair(pair.images, layer))
-        self._say(f"Paint over {layer.name} where it is wrong.", "plain")
+        self._say(text, "plain")
 
     def close_connections(self) -> None:
         """Hear no more of the viewer and the run; the dock is going."""
