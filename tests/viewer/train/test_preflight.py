@@ -22,7 +22,7 @@ def pair(n_channels=1):
 COUNTS = {0: 12_000, 1: 300, 2: 45}
 READY = Choices(
     images=[pair(), pair()],
-    survey=Survey(COUNTS, KindGuess("scribbles", "strokes")),
+    survey=Survey(COUNTS, guess=KindGuess("scribbles", "strokes")),
     kind="scribbles",
     annotation=annotation_for("scribbles", COUNTS),
     start=None,
@@ -67,7 +67,7 @@ def test_every_pixel_of_a_mask_is_labelled():
     assert "3 classes, 12,345 labelled pixels" in check.text
 
 
-ONLY_ONE = Survey({0: 90, 1: 10}, KindGuess(None, "It could be anything."))
+ONLY_ONE = Survey({0: 90, 1: 10}, guess=KindGuess(None, "It could be anything."))
 
 
 @pytest.mark.parametrize(

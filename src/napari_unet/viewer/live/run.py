@@ -33,12 +33,11 @@ from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.live.watcher import LabelsWatcher
 from napari_unet.viewer.places import centre_on
 from napari_unet.viewer.remembered import add_recent_model
+from napari_unet.viewer.train.pairs import LayerPair
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
-
-    from napari_unet.viewer.train.pairs import LayerPair
 
 TICK = 100
 """Milliseconds between two looks at what was painted and where one looks."""
@@ -163,6 +162,25 @@ class LiveRun(QObject):
     def _layers(self) -> list[Labels]:
         """What is painted on."""
         return [pair.labels for pair in self._pairs if pair.labels is not None]
+
+    def preview_of(self, labels: Labels) -> PreviewLayer | None:
+        """What is predicted beside these labels, also once the run has ended; ``None`` where nothing is to be seen."""
+        for pair, preview in zip(self._pairs, self._previews, strict=True):
+            if pair.labels is labels and preview is not None and preview.is_there:
+                return preview
+        return None
+
+    def learn_from(self, labels: Labels, instead_of: Labels) -> None:
+        """Learn from a layer in place of another one of the same shape; previews go on."""
+        for image, pair in enumerate(self._pairs):
+            if pair.labels is instead_of:
+                self._pairs[image] = LayerPair(pair.images, labels)
+                preview = self._previews[image]
+                if preview is not None:
+                    preview.annotation_layer = labels
+        for watcher in self._watchers:
+            if watcher.layer is instead_of:
+                watcher.follow(labels)
 
     # What goes to the run
 

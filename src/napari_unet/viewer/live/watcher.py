@@ -38,16 +38,19 @@ class LabelsWatcher:
         self._sides = block_sides(layer.data.ndim)
         self._due: deque[_Index] = deque(self._all())
         self._again = False
-        events = layer.events
-        self._connections = ((events.paint, self._on_paint), (events.set_data, self._on_drawn),
-                             (events.labels_update, self._on_drawn), (events.data, self._on_data))  # fmt: skip
-        for emitter, callback in self._connections:
-            emitter.connect(callback)
+        self._listen()
 
     def close(self) -> None:
         """Hear no more of the layer."""
         for emitter, callback in self._connections:
             emitter.disconnect(callback)
+
+    def follow(self, layer: Labels) -> None:
+        """Look at another layer of the same shape from now on; what differs from the one before has changed."""
+        self.close()
+        self.layer = layer
+        self._listen()
+        self._due = deque(self._all())
 
     @property
     def values(self) -> set[int]:
@@ -104,6 +107,13 @@ class LabelsWatcher:
         return tuple(box), new[tuple(part)].copy()
 
     # What may have changed
+
+    def _listen(self) -> None:
+        events = self.layer.events
+        self._connections = ((events.paint, self._on_paint), (events.set_data, self._on_drawn),
+                             (events.labels_update, self._on_drawn), (events.data, self._on_data))  # fmt: skip
+        for emitter, callback in self._connections:
+            emitter.connect(callback)
 
     def _on_paint(self, event: Any) -> None:
         """A stroke has ended: napari says which pixels it changed, in whatever slices."""
