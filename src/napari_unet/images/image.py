@@ -106,12 +106,28 @@ class Image:
         ndarray of float32
             Channels first, then the region's shape. Values beyond float32 become the largest float32.
         """
+        return _float32(self.read_as_stored(region))
+
+    def read_as_stored(self, region: Box) -> NDArray[Any]:
+        """Read the raw values of a region in their own type.
+
+        Parameters
+        ----------
+        region : Box
+            Half-open bounds for every label axis, inside the image.
+
+        Returns
+        -------
+        ndarray
+            Channels first, then the region's shape. Of the image's dtype; of arrays that differ in it, one that
+            holds the values of all.
+        """
         key: list[slice] = [slice(start, stop) for start, stop in region]
         if "C" in self.axes:
             key.insert(self.axes.index("C"), slice(None))
             block = np.asarray(self.channels[0][tuple(key)])
-            return _float32(np.moveaxis(block, self.axes.index("C"), 0))
-        return np.stack([_float32(np.asarray(c[tuple(key)])) for c in self.channels])
+            return np.moveaxis(block, self.axes.index("C"), 0)
+        return np.stack([np.asarray(c[tuple(key)]) for c in self.channels])
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,9 @@ from napari_unet.errors import ForeignModelError, ModelFileError
 from napari_unet.models.record import FORMAT_VERSION, ModelRecord
 
 METADATA_KEY = "napari_unet"
+EXAMPLES_KEY = "napari_unet_examples"
+"""Of the file beside a model, see :mod:`napari_unet.models.examples`."""
+
 _LARGEST_HEADER = 100_000_000  # safetensors' own limit
 
 
@@ -33,9 +36,14 @@ def read_record(path: Path | str) -> ModelRecord:
         was written by a newer version.
     """
     path = Path(path)
-    header, expected, size = _read_header(path)
+    header, expected, size = read_header(path)
     metadata = header.get("__metadata__")
     text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    if text is None and isinstance(metadata, dict) and EXAMPLES_KEY in metadata:
+        raise ModelFileError(
+            f"{path.name} is no model, but what one learnt from.",
+            "Choose the file of the same name without “.examples”.",
+        )
     if text is None:
         raise ForeignModelError(
             f"{path.name} holds weights, but was not written by napari-unet.",
@@ -59,8 +67,26 @@ def read_record(path: Path | str) -> ModelRecord:
     return record
 
 
-def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
-    """Header, the size in bytes the file should have by it, and the size it has."""
+def read_header(path: Path) -> tuple[dict[str, Any], int, int]:
+    """Read what a safetensors file says of its arrays.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    header : dict
+        As in the file.
+    expected, size : int
+        Bytes the file should have by its header, and those it has.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read, or is none of the format.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

@@ -7,6 +7,7 @@ dock can show a model without loading torch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -113,6 +114,11 @@ class ModelRecord(BaseModel):
     )
     versions: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def known_images(self) -> set[str]:
+        """Hashes of all images that were trained on, by this model and by those it was fine-tuned from."""
+        return {*self.images.values(), *self.validation.regions}
+
     @model_validator(mode="after")
     def _classes_fit_the_network(self) -> ModelRecord:
         n_classes, n_logits = len(self.annotation.classes), self.network.n_classes
@@ -121,3 +127,24 @@ class ModelRecord(BaseModel):
         if n_classes != n_logits and (n_classes, n_logits) != (2, 1):
             raise ValueError(f"there are {n_classes} classes, but the network gives {n_logits} logits")
         return self
+
+
+def with_images(known: Mapping[str, str], found: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Hashes of training images by name, with further ones: another image of a known name gets a name of its own.
+
+    Parameters
+    ----------
+    known : mapping
+        Hashes by name.
+    found : iterable of (str, str)
+        Name and hash of each further image.
+    """
+    images = dict(known)
+    for name, fingerprint in found:
+        if fingerprint in images.values():
+            continue
+        free, number = name, 2
+        while free in images:
+            free, number = f"{name} ({number})", number + 1
+        images[free] = fingerprint
+    return images

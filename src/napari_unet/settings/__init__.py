@@ -19,12 +19,13 @@ from napari_unet.settings.live import LiveSettings
 from napari_unet.settings.network import NetworkSettings
 from napari_unet.settings.objects import ObjectChoice, ObjectSettings
 from napari_unet.settings.prediction import PredictSettings
-from napari_unet.settings.training import AugmentationSettings, TrainSettings
+from napari_unet.settings.training import AugmentationSettings, FrozenLayers, TrainSettings
 
 __all__ = [
     "AugmentationSettings",
     "ComputeSettings",
     "Device",
+    "FrozenLayers",
     "LiveSettings",
     "LossName",
     "NetworkSettings",

@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from napari_unet.labels import AnnotationKind
 from napari_unet.settings.base import ADVANCED, ComputeSettings, LossName, Norm, ObjectTargets, Settings
 
+FrozenLayers = Literal["none", "encoder", "all but the last"]
+"""What of a model that is trained further stays as it is."""
+
 
 class AugmentationSettings(Settings):
     """How training patches are varied. Zero or off leaves that variation out."""
@@ -183,6 +186,20 @@ class TrainSettings(ComputeSettings):
         le=0.5,
         title="Held out",
         description="Fraction of the annotation kept from training to score it honestly. 0: no score.",
+        json_schema_extra=ADVANCED,
+    )
+    rehearsal: bool = Field(
+        True,
+        title="Earlier annotations",
+        description="When a model is trained further, learn from its earlier annotations too, which are kept beside "
+        "it, so that it forgets nothing. At least half of the patches are of the new images.",
+        json_schema_extra=ADVANCED,
+    )
+    frozen_layers: FrozenLayers = Field(
+        "none",
+        title="Frozen layers",
+        description="When a model is trained further, which of its layers stay as they are. encoder: those that find "
+        "edges and textures, on the way down. all but the last: only how classes are told from features is learnt.",
         json_schema_extra=ADVANCED,
     )
     patience: int | None = Field(

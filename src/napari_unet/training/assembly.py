@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from napari_unet.events import Notice
+from napari_unet.nets import UNet
 from napari_unet.requests import RateSearchRequest, TrainingRequest
+from napari_unet.settings import FrozenLayers
 from napari_unet.training.augmentation import Augmentation
 from napari_unet.training.batches import Batches
 from napari_unet.training.objective import choose_objective
@@ -15,6 +17,10 @@ from napari_unet.training.optimisation import Optimisation
 from napari_unet.training.patches import PatchReader
 from napari_unet.training.preparation import Preparation, starting_network
 from napari_unet.training.sizing import Plan
+
+ENCODER = ("inc.", "down")
+LAST = ("outc.",)
+"""How the names of weights begin: on the way down, and of the output layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +59,11 @@ def assemble(
     settings = request.settings
     network, notice = starting_network(plan.network, preparation, request.annotation)
     continues = preparation.parent is not None and notice is None
-    reader = PatchReader(request.images, preparation.used_statistics, request.annotation, plan.network.ndim)
+    if preparation.parent is not None:
+        freeze(network, settings.frozen_layers)
+    reader = PatchReader(
+        preparation.images, preparation.used_statistics, request.annotation, plan.network.ndim
+    )
     loss, sampler, notices = choose_objective(request, preparation, plan, reader)
     if notice is not None:
         notices = (notice, *notices)
@@ -65,3 +75,22 @@ def assemble(
     two_views = plan.consistency > 0
     batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device, two_views)
     return Parts(optimisation, reader, batches, notices, continues)
+
+
+def freeze(network: UNet, layers: FrozenLayers) -> None:
+    """Let some layers stay as they are, in place; statistics of batch norm are taken anew all the same.
+
+    Parameters
+    ----------
+    network : UNet
+        Before its optimiser is made, which leaves out what is frozen.
+    layers : {"none", "encoder", "all but the last"}
+        Which.
+    """
+    for name, weight in network.named_parameters():
+        frozen = {
+            "none": False,
+            "encoder": name.startswith(ENCODER),
+            "all but the last": not name.startswith(LAST),
+        }
+        weight.requires_grad_(not frozen[layers])

@@ -91,12 +91,31 @@ def annotated_planes(
     AnnotationError
         If nothing is labelled, or only one class.
     """
-    planes = [
+    planes = find_planes(images, annotation, ndim)
+    check_classes(planes, annotation)
+    return planes
+
+
+def find_planes(
+    images: Sequence[AnnotatedImage], annotation: Annotation, ndim: int = 2, first: int = 0
+) -> tuple[Plane, ...]:
+    """Like :func:`annotated_planes`, whatever is annotated; images are counted from ``first``."""
+    return tuple(
         plane
-        for index, annotated in enumerate(images)
+        for index, annotated in enumerate(images, start=first)
         for position in _positions(annotated, annotation, ndim)
         if (plane := _count(index, position, annotated, annotation, ndim)) is not None
-    ]
+    )
+
+
+def check_classes(planes: Sequence[Plane], annotation: Annotation) -> None:
+    """Refuse what there is nothing to learn from.
+
+    Raises
+    ------
+    AnnotationError
+        If nothing is labelled, or only one class.
+    """
     total = sum((plane.counts for plane in planes), np.zeros(len(annotation.classes), np.int64))
     present = [c.name for c, n in zip(annotation.classes, total, strict=True) if n]
     if not present:
@@ -107,7 +126,6 @@ def annotated_planes(
             f"Only one class is labelled ({present[0]}), so there is nothing to tell apart.",
             f"Label some pixels of {what} too, then train.",
         )
-    return tuple(planes)
 
 
 def _positions(annotated: AnnotatedImage, annotation: Annotation, ndim: int) -> Iterator[tuple[int, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from napari_unet.device import choose_device, choose_precision, choose_threads, probe
-from napari_unet.events import Event, Started, ValidationRegions
+from napari_unet.events import Event, ModelSaved, Started, ValidationRegions
 from napari_unet.nets import UNet
 from napari_unet.requests import TrainingRequest
 from napari_unet.training.assembly import assemble
@@ -66,7 +66,7 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
         yield Started(report.name, facts)
         yield from (*notices, *preparation.notices)
         split = preparation.split
-        yield ValidationRegions(split.regions, split.honest, split.reason)
+        yield ValidationRegions(split.regions[: preparation.n_new], split.honest, split.reason)
         torch.manual_seed(request.settings.seed)
         parts = assemble(request, preparation, plan, device, precision)
         yield from parts.notices
@@ -84,4 +84,7 @@ def fit(request: TrainingRequest, stop: Callable[[], bool]) -> Iterator[Event]:
                 stop,
                 continues=parts.continues,
             )
-            yield from loop.events()
+            for event in loop.events():
+                yield event
+                if isinstance(event, ModelSaved):
+                    yield from recorder.take_notices()

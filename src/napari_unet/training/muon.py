@@ -92,7 +92,7 @@ def default_optimizers(
     """
     kernels = inner_kernels(network)
     taken = {id(kernel) for kernel in kernels}
-    others = [weight for weight in network.parameters() if id(weight) not in taken]
+    others = [weight for weight in network.parameters() if id(weight) not in taken and weight.requires_grad]
     fused = others[0].device.type in ("cpu", "cuda")
     adam = AdamW(others, lr=learning_rate, fused=fused)
     if not kernels:
@@ -120,14 +120,15 @@ def inner_kernels(network: UNet) -> list[nn.Parameter]:
     """Kernels that Muon suits and is cheap for.
 
     Not the first, which sees the image, and not the output layer: they are no matrices from features to features. Not
-    those of the lowest level either: orthogonalising them would take two thirds of the time of all.
+    those of the lowest level either: orthogonalising them would take two thirds of the time of all. None
+    that is frozen.
     """
     inner: list[nn.Parameter] = []
     for name, block in network.named_modules():
         if isinstance(block, DoubleConv) and not name.startswith(f"down{network.settings.depth}."):
             kernels = (layer.weight for layer in block if isinstance(layer, nn.Conv2d | nn.Conv3d))
             inner += [kernel for kernel in kernels if isinstance(kernel, nn.Parameter)]
-    return inner[1:]
+    return [kernel for kernel in inner[1:] if kernel.requires_grad]
 
 
 def orthogonalised(update: Tensor) -> Tensor:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
+from napari_unet.errors import AnnotationError
 from napari_unet.events import Notice
 from napari_unet.labels import Annotation
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import TrainSettings
+from napari_unet.training.batches import DrawsBatches
 from napari_unet.training.border_weights import W0, BorderWeightedLoss, BorderWeightReader
+from napari_unet.training.coverage import Plane
 from napari_unet.training.losses import TERMS, CombinedLoss, balanced_weights
 from napari_unet.training.object_flows import FlowLoss
 from napari_unet.training.object_targets import BorderClassLoss, DistanceLoss
 from napari_unet.training.object_weights import SeparatedLoss
 from napari_unet.training.patches import ClassReader, PatchReader, ReadsPatches
 from napari_unet.training.preparation import Preparation
+from napari_unet.training.rehearsal import Alternating, share_of_earlier
 from napari_unet.training.sampling import PatchSampler
 from napari_unet.training.sizing import Plan
 
@@ -50,7 +56,7 @@ def applicable(settings: TrainSettings, annotation: Annotation) -> tuple[TrainSe
 
 def choose_objective(
     request: TrainingRequest | RateSearchRequest, preparation: Preparation, plan: Plan, reader: PatchReader
-) -> tuple[nn.Module, PatchSampler, tuple[Notice, ...]]:
+) -> tuple[nn.Module, DrawsBatches, tuple[Notice, ...]]:
     """The loss of the default recipe, and the sampler of the patches that go with it.
 
     Parameters
@@ -68,8 +74,8 @@ def choose_objective(
     -------
     Module
         Takes logits and the targets of the sampler, or bare class indices; the latter count without border weights.
-    PatchSampler
-        Draws patches outside of the held-out regions.
+    DrawsBatches
+        Draws patches outside of the held-out regions, of new images and of earlier ones.
     tuple of Notice
         Options that have no effect.
 
@@ -93,11 +99,9 @@ def choose_objective(
         if outputs == "classes" and not by_weights:
             source = ClassReader(reader)
     elif border:
-        source = BorderWeightReader(reader, request.images, annotation, excluded)
-    sampler = PatchSampler(source, request.images, annotation, preparation.planes, excluded, settings.seed)
-    weights = (
-        balanced_weights(sampler.class_counts) if settings.class_weights and outputs != "borders" else None
-    )
+        source = BorderWeightReader(reader, preparation.images, annotation, excluded)
+    sampler, counts = _samplers(source, preparation, annotation, settings.seed)
+    weights = balanced_weights(counts) if settings.class_weights and outputs != "borders" else None
     loss = CombinedLoss(**TERMS[settings.loss], pooled=True, class_weights=weights)
     if outputs == "borders":
         return BorderClassLoss(loss), sampler, notices
@@ -108,6 +112,29 @@ def choose_objective(
     if by_weights:
         return SeparatedLoss(loss, border or W0), sampler, notices
     return BorderWeightedLoss(loss, border) if border else loss, sampler, notices
+
+
+def _samplers(
+    source: ReadsPatches, preparation: Preparation, annotation: Annotation, seed: int
+) -> tuple[DrawsBatches, list[int]]:
+    """What draws the patches, and the pixels of every class that they are drawn around."""
+    p = preparation
+
+    def sampler(planes: Sequence[Plane], seed: int) -> PatchSampler:
+        return PatchSampler(source, p.images, annotation, planes, p.split.excluded, seed)
+
+    new = sampler([plane for plane in p.planes if plane.image < p.n_new], seed)
+    earlier_planes = [plane for plane in p.planes if plane.image >= p.n_new]
+    if not earlier_planes:
+        return new, new.class_counts
+    try:
+        earlier = sampler(earlier_planes, seed + 1)
+    except AnnotationError:  # all of it is held out: it is scored only
+        return new, new.class_counts
+    n_new = len({plane.image for plane in p.planes if plane.image < p.n_new})
+    share = share_of_earlier(n_new, p.rehearsal.n_images)
+    counts = [a + b for a, b in zip(new.class_counts, earlier.class_counts, strict=True)]
+    return Alternating(new, earlier, share, seed), counts
 
 
 _WEIGHTS = ("class_weights", "border_weight")

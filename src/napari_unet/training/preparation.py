@@ -19,9 +19,10 @@ from napari_unet.nets import UNet, init_weights
 from napari_unet.nets.outputs import BY_SIGMOID
 from napari_unet.requests import RateSearchRequest, TrainingRequest
 from napari_unet.settings import NetworkSettings
-from napari_unet.training.coverage import Plane, annotated_planes
+from napari_unet.training.coverage import Plane, check_classes, find_planes
 from napari_unet.training.object_targets import start_from_means
 from napari_unet.training.pieces import number_pieces
+from napari_unet.training.rehearsal import Rehearsal, recall, with_earlier
 from napari_unet.training.split import Split, plan_validation
 
 GUARD = 32
@@ -35,7 +36,7 @@ class Preparation:
     Attributes
     ----------
     images : tuple of AnnotatedImage
-        As in the request.
+        As in the request, then the pieces of earlier ones that are learnt from again.
     planes : tuple of Plane
         What is annotated.
     normalisation : Normalisation
@@ -43,7 +44,7 @@ class Preparation:
     statistics : tuple of IntensityStatistics or None
         Per image; ``None`` where nothing is annotated.
     hashes : tuple of str
-        Per image; empty where nothing is annotated.
+        Per image of the request; empty where nothing is annotated.
     split : Split
         What is held out.
     parent : Model or None
@@ -52,6 +53,8 @@ class Preparation:
         Hashes of the models this one comes from, oldest first.
     notices : tuple of Notice
         What the user should know.
+    rehearsal : Rehearsal
+        What the parent learnt from.
     """
 
     images: tuple[AnnotatedImage, ...]
@@ -63,6 +66,12 @@ class Preparation:
     parent: Model | None
     parents: tuple[str, ...]
     notices: tuple[Notice, ...]
+    rehearsal: Rehearsal
+
+    @property
+    def n_new(self) -> int:
+        """Images of the request: those before the earlier ones."""
+        return len(self.hashes)
 
     @property
     def n_channels(self) -> int:
@@ -115,13 +124,25 @@ def prepare(request: TrainingRequest | RateSearchRequest) -> Preparation:
             "Choose images with the same channels, or train a new model.",
         )
     ndim = parent.record.network.ndim if parent is not None else 2
-    planes = annotated_planes(request.images, request.annotation, ndim)
+    planes = find_planes(request.images, request.annotation, ndim)
     normalisation = parent.record.normalisation if parent is not None else Normalisation()
     used = {plane.image for plane in planes}
     statistics = tuple(
         normalisation.statistics(a.image) if i in used else None for i, a in enumerate(request.images)
     )
     hashes = tuple(image_hash(a.image) if i in used else "" for i, a in enumerate(request.images))
+    rehearsal = Rehearsal()
+    if parent is not None and request.start_from is not None:
+        rehearsal = recall(
+            request.start_from,
+            parent.record,
+            request.annotation,
+            hashes,
+            wanted=request.settings.rehearsal,
+        )
+    pieces = tuple(example.annotated for example in rehearsal.used)
+    earlier_planes = find_planes(pieces, request.annotation, ndim, first=len(request.images))
+    check_classes((*planes, *earlier_planes) if planes else (), request.annotation)
     earlier = parent.record.validation.regions if parent is not None else {}
     split = plan_validation(
         planes,
@@ -135,7 +156,16 @@ def prepare(request: TrainingRequest | RateSearchRequest) -> Preparation:
         parents = (*parent.record.parents, model_hash(request.start_from))
     notices = _intensity_notices(request.images, statistics)
     return Preparation(
-        request.images, planes, normalisation, statistics, hashes, split, parent, parents, notices
+        images=request.images + pieces,
+        planes=planes + earlier_planes,
+        normalisation=normalisation,
+        statistics=statistics + tuple(example.statistics for example in rehearsal.used),
+        hashes=hashes,
+        split=with_earlier(split, rehearsal),
+        parent=parent,
+        parents=parents,
+        notices=notices + rehearsal.notices,
+        rehearsal=rehearsal,
     )
 
 

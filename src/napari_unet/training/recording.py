@@ -12,12 +12,20 @@ from typing import Any
 import torch
 
 import napari_unet
+from napari_unet.events import Notice
 from napari_unet.models.files import Model, save_model
-from napari_unet.models.record import ClassScore, HistoryPoint, ModelRecord, ValidationRecord
+from napari_unet.models.record import (
+    ClassScore,
+    HistoryPoint,
+    ModelRecord,
+    ValidationRecord,
+    with_images,
+)
 from napari_unet.nets import UNet
 from napari_unet.requests import TrainingRequest
 from napari_unet.scores import Confusion
 from napari_unet.settings import ObjectSettings
+from napari_unet.training.examples import Learnt, keep_examples
 from napari_unet.training.held_out import Scored
 from napari_unet.training.preparation import Preparation
 
@@ -44,6 +52,8 @@ class Recorder:
         How a model for objects finds them.
     before : Scored or None
         Of the model that is trained further, on the same regions.
+    notices : list of Notice
+        What the user should know of what was saved; see :meth:`take_notices`.
     """
 
     request: TrainingRequest
@@ -55,10 +65,12 @@ class Recorder:
     best_ap: float | None = None
     objects: ObjectSettings | None = None
     before: Scored | None = None
+    notices: list[Notice] = field(default_factory=list)
     _best: tuple[float, float] = (-1.0, -float("inf"))
     _weights: dict[str, torch.Tensor] | None = None
     _confusion: Confusion | None = None
     _is_saved: bool = True
+    _has_examples: bool = False
 
     def add(
         self,
@@ -125,7 +137,7 @@ class Recorder:
         return self._weights is not None
 
     def save(self) -> str:
-        """Write the best weights; the path, as text.
+        """Write the best weights; the path, as text. Before the first ones what was learnt from is kept beside them.
 
         Raises
         ------
@@ -136,17 +148,43 @@ class Recorder:
         """
         if self._weights is None:
             raise ValueError("there are no weights to save")
+        self._keep_examples()
         self.network.load_state_dict(self._weights)
         save_model(Model(self.network.eval(), self._record()), self.request.output)
         self._is_saved = True
         return str(self.request.output)
+
+    def take_notices(self) -> list[Notice]:
+        """What the user should know of what was saved, once."""
+        taken, self.notices = self.notices, []
+        return taken
+
+    def _keep_examples(self) -> None:
+        """Write what is learnt from: it is the same whatever the weights, so once is enough."""
+        if self._has_examples:
+            return
+        self._has_examples = True
+        p = self.preparation
+        learnt = [
+            Learnt(
+                p.images[i],
+                p.hashes[i],
+                p.used_statistics[i],
+                [plane for plane in p.planes if plane.image == i],
+                p.split.regions[i],
+                p.split.excluded[i],
+            )
+            for i in range(p.n_new)
+            if p.hashes[i]
+        ]
+        self.notices += keep_examples(self.request.output, learnt, self.request.annotation, p.rehearsal.kept)
 
     def _record(self) -> ModelRecord:
         p = self.preparation
         earlier = p.parent.record if p.parent is not None else None
         used = [i for i, h in enumerate(p.hashes) if h]
         regions = {p.hashes[i]: p.split.regions[i] for i in used}
-        images = {p.images[i].image.name: p.hashes[i] for i in used}
+        images = [(p.images[i].image.name, p.hashes[i]) for i in used]
         return ModelRecord(
             name=self.request.output.stem,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -168,7 +206,7 @@ class Recorder:
                 object_ap_before=None if self.before is None else self.before.object_ap,
             ),
             objects=self.objects,
-            images=(earlier.images if earlier else {}) | images,
+            images=with_images(earlier.images if earlier else {}, images),
             parents=p.parents,
             versions={
                 "napari_unet": napari_unet.__version__,

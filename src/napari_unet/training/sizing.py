@@ -120,7 +120,7 @@ def settle_plan(
     parent = preparation.parent
     outputs = choose_outputs(request, parent.record if parent is not None else None)
 
-    material = describe_material(request.images, request.annotation, preparation.planes)
+    material = describe_material(preparation.images, request.annotation, preparation.planes)
 
     def trial(network: NetworkSettings, patch_size: int, batch_size: int) -> float:
         return steps_per_second(network, patch_size, batch_size, device, precision)

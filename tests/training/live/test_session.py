@@ -7,10 +7,11 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 
-from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Preview, Started, Suggestion
+from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started, Suggestion
 from napari_unet.images import Image
 from napari_unet.jobs import run_inline
 from napari_unet.labels import default_annotation
+from napari_unet.models.examples import read_examples
 from napari_unet.models.files import load_model
 from napari_unet.models.header import read_record
 from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
@@ -187,3 +188,23 @@ def test_images_of_other_channels_are_refused(tmp_path):
     *_, last = run_inline(request)
     assert isinstance(last, Failed)
     assert "grey has 1 channel(s), colour has 3" in last.problem
+
+
+def test_strokes_of_earlier_sessions_are_kept_and_learnt_from(tmp_path):
+    first = Run(request_of(tmp_path, picture(64, 64)))
+    first.say(stroke(1, 5, 5), stroke(2, 40, 40))
+    first.until(lambda e: isinstance(e, LiveState) and e.step > 1)
+    first.end()
+    model = tmp_path / "live.safetensors"
+    (kept,) = read_examples(model)
+    assert (kept.labels == 1).sum() == (kept.labels == 2).sum() == 16
+    assert kept.origin.kind == "scribbles"
+
+    second = Run(request_of(tmp_path, picture(3, 50, 70), axes="ZYX", start_from=model))
+    second.say(stroke(1, 5, 5, leading=(1,)), stroke(2, 40, 40, leading=(2,)))
+    second.until(lambda e: isinstance(e, LiveState) and e.step > 1)
+    second.end()
+    assert any("1 earlier image" in e.text for e in second.heard if isinstance(e, Notice))
+    found = read_examples(model)
+    assert {e.origin.start for e in found} == {(1, 0, 0), (2, 0, 0), (0, 0)}
+    assert len(read_record(model).images) == 2

@@ -16,6 +16,7 @@ from napari_unet.events import (
     ValidationRegions,
     Waiting,
 )
+from napari_unet.models.examples import examples_path
 from train_support import WAIT, axon_model, press_train, scribbled, settle, tell
 
 # Running
@@ -187,6 +188,17 @@ def test_a_copy_that_cannot_be_saved_is_a_sentence(open_dock, worker, qtbot, tmp
     tell(dock, worker, qtbot, Finished(model_path=str(request.output)))
     dock.footer.save_copy(tmp_path / "absent" / "copy")
     assert dock.footer.result.text().startswith("The copy could not be saved: No such file")
+
+
+def test_a_copy_has_what_the_model_learnt_from_beside_it(open_dock, worker, qtbot, tmp_path):
+    dock = open_dock(*scribbled()).dock
+    request = press_train(dock, worker, qtbot)
+    request.output.touch()
+    examples_path(request.output).write_bytes(b"pieces")
+    tell(dock, worker, qtbot, Finished(model_path=str(request.output)))
+    dock.footer.save_copy(tmp_path / "copy")
+    assert (tmp_path / "copy.examples.safetensors").read_bytes() == b"pieces"
+    assert dock.footer.result.text() == "Saved a copy as copy.safetensors."
 
 
 # Closing

@@ -13,13 +13,15 @@ from napari_unet.events import Box
 from napari_unet.images import AnnotatedImage, Image, IntensityStatistics
 from napari_unet.labels import Annotation
 from napari_unet.labels.painted import PaintedLabels
+from napari_unet.models.examples import Example
 from napari_unet.training.coverage import Plane, clear
-from napari_unet.training.patches import UNSEEN, PatchReader
+from napari_unet.training.examples import Learnt
+from napari_unet.training.patches import UNSEEN, Patch, PatchReader
+from napari_unet.training.rehearsal import earlier_sampler, share_of_earlier
 from napari_unet.training.sampling import outside
 
 SPREAD = 0.5
 """Part of a patch, around its middle, in which the stroke lies that it was drawn for."""
-
 
 NEWEST = 96
 """Patches drawn after something was painted of which every second one shows that: a correction is to tell soon."""
@@ -40,6 +42,8 @@ class LiveSampler:
         The classes.
     seed : int
         Start of the random numbers.
+    earlier : sequence of Example
+        Annotated pieces of other images, of earlier sessions, that are learnt from too.
     """
 
     def __init__(
@@ -48,8 +52,11 @@ class LiveSampler:
         statistics: Sequence[IntensityStatistics],
         annotation: Annotation,
         seed: int,
+        earlier: Sequence[Example] = (),
     ) -> None:
         self._statistics = statistics
+        self._seed = seed
+        self._earlier = earlier
         self._random = np.random.default_rng(seed)
         self._lock = Lock()
         self._newest: tuple[int, NDArray[np.int32]] | None = None
@@ -65,6 +72,7 @@ class LiveSampler:
         with self._lock:
             self._annotation = annotation
             self._reader = PatchReader(self._annotated, self._statistics, annotation)
+            self._earlier_sampler = earlier_sampler(self._earlier, annotation, 2, self._seed)
             self._find()
 
     def paint(self, image: int, region: Box, labels: NDArray[Any]) -> None:
@@ -104,12 +112,33 @@ class LiveSampler:
     ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
         """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source)."""
         with self._lock:
-            drawn = [self._draw(size, source) for _ in range(n)]
-        return np.stack([image for image, _ in drawn]), np.stack([classes for _, classes in drawn])
+            drawn = [self._draw_any(size, source) for _ in range(n)]
+        return np.stack([p.image for p in drawn]), np.stack([p.classes for p in drawn])
 
-    def _draw(
-        self, size: tuple[int, ...], source: tuple[int, ...]
-    ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
+    def learnt(self, hashes: Sequence[str]) -> list[Learnt]:
+        """What is painted by now, of images with these hashes; nothing of it is held out."""
+        found = []
+        for index, (annotated, labels) in enumerate(zip(self._annotated, self._labels, strict=True)):
+            places = [p for value in self._annotation.values for p in labels.places(value)]
+            leading = len(labels.shape) - 2
+            positions = sorted(
+                {tuple(map(int, at)) for p in places for at in np.unique(p[:, :leading], axis=0)}
+            )
+            planes = [Plane(index, position, labels.shape[leading:], ()) for position in positions]
+            if planes:
+                found.append(Learnt(annotated, hashes[index], self._statistics[index], planes))
+        return found
+
+    def _draw_any(self, size: tuple[int, ...], source: tuple[int, ...]) -> Patch:
+        """A patch of what is painted, or of an earlier image."""
+        if self._earlier_sampler is not None:
+            n_new = len({image for group in self._groups for image, _ in group.blocks})
+            n_earlier = len({example.origin.hash for example in self._earlier})
+            if self._random.random() < share_of_earlier(n_new, n_earlier):
+                return self._earlier_sampler.draw(size, source)
+        return self._draw(size, source)
+
+    def _draw(self, size: tuple[int, ...], source: tuple[int, ...]) -> Patch:
         self._n_newest -= 1
         if self._newest is not None and self._n_newest >= 0 and self._n_newest % 2:
             image, places = self._newest
@@ -131,7 +160,7 @@ class LiveSampler:
         )
         patch = self._reader.read(plane, region)
         clear(patch.classes, region, outside(region, plane.shape), UNSEEN)
-        return patch.image, patch.classes
+        return patch
 
     def _start(self, place: int, side: int, full: int) -> int:
         """Start of a patch around ``place``, moved into the image where it fits."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import napari_unet
+from napari_unet.events import Notice
 from napari_unet.images import Normalisation, image_hash
 from napari_unet.labels import Annotation
 from napari_unet.models.files import Model, model_hash, save_model
-from napari_unet.models.record import ModelRecord, ValidationRecord
+from napari_unet.models.record import ModelRecord, ValidationRecord, with_images
 from napari_unet.nets import UNet
 from napari_unet.requests import LiveRequest
+from napari_unet.training.examples import Learnt, keep_examples
+from napari_unet.training.rehearsal import Rehearsal, recall
 
 REASON = "Learnt live from strokes; none of them was held out."
 
@@ -35,8 +39,18 @@ class LiveFile:
         self._parents: tuple[str, ...] = ()
         if parent is not None and request.start_from is not None:
             self._parents = (*parent.record.parents, model_hash(request.start_from))
-        self._hashes: dict[str, str] | None = None
+        self._hashes: tuple[str, ...] | None = None
         self._saved = 0
+        self.rehearsal = Rehearsal()
+        if parent is not None and request.start_from is not None:
+            self.rehearsal = recall(request.start_from, parent.record, request.annotation, self.hashes)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Fingerprint of every image of the request."""
+        if self._hashes is None:
+            self._hashes = tuple(image_hash(image) for image in self._request.images)
+        return self._hashes
 
     def is_behind(self, step: int) -> bool:
         """Whether there are newer weights than those in the file."""
@@ -58,8 +72,7 @@ class LiveFile:
             If the file cannot be written; an older one survives.
         """
         images = self._request.images
-        if self._hashes is None:
-            self._hashes = {image.name: image_hash(image) for image in images}
+        known = self._parent.images if self._parent is not None else {}
         earlier = self._parent.validation.regions if self._parent is not None else {}
         record = ModelRecord(
             name=(path or self._request.output).stem,
@@ -70,7 +83,9 @@ class LiveFile:
             axes=images[0].axes,
             plan={"recipe": "live", "steps": step, "seed": self._request.settings.seed},
             validation=ValidationRecord(honest=False, method=REASON, regions=earlier),
-            images=(self._parent.images if self._parent is not None else {}) | self._hashes,
+            images=with_images(
+                known, [(image.name, h) for image, h in zip(images, self.hashes, strict=True)]
+            ),
             parents=self._parents,
             versions={
                 "napari_unet": napari_unet.__version__,
@@ -82,3 +97,9 @@ class LiveFile:
         save_model(Model(network, record), path or self._request.output)
         if path is None:
             self._saved = step
+
+    def keep_examples(
+        self, learnt: Sequence[Learnt], annotation: Annotation, path: Path | None = None
+    ) -> list[Notice]:
+        """Write what is learnt from beside the model, or beside a copy; where that fails, what to say."""
+        return keep_examples(path or self._request.output, learnt, annotation, self.rehearsal.kept)

@@ -110,8 +110,13 @@ class Session:
         parent = load_model(request.start_from) if request.start_from is not None else None
         self._normalisation = parent.record.normalisation if parent is not None else Normalisation()
         self._statistics = [self._normalisation.statistics(image) for image in alike(request.images)]
+        self._file = LiveFile(request, parent)
         self._sampler = LiveSampler(
-            request.images, self._statistics, request.annotation, request.settings.seed
+            request.images,
+            self._statistics,
+            request.annotation,
+            request.settings.seed,
+            self._file.rehearsal.used,
         )
         shapes = [image.label_shape for image in request.images]
         self._previews = Previews(shapes)
@@ -127,15 +132,16 @@ class Session:
         self._learner = Learner(
             self._sampler, request.annotation, network, device, precision, request.settings.seed
         )
-        self._file = LiveFile(request, parent)
         self._shown: TiledNetwork | None = None
         self._shown_step = -1
         self._painted_at = self._shown_at = self._saved_at = time.monotonic()
+        self._kept_at = self._painted_at  # what was learnt from, beside the model
         self._is_new = False
 
     def events(self) -> Iterator[Event]:
         """The run."""
         state: State | None = None
+        yield from self._file.rehearsal.notices
         with self._learner:
             while not self._stop():
                 began = time.monotonic()
@@ -151,6 +157,8 @@ class Session:
                 if self._is_asked:
                     yield from self._suggest()
                 yield from self._save(ready, now=resting)
+                if resting:
+                    yield from self._keep_examples()
                 if now == "learning" or busy:
                     self._pause(time.monotonic() - began)
                 else:
@@ -158,6 +166,7 @@ class Session:
             path = None
             if self._learner.steps:
                 yield from self._save(True, now=True)
+                yield from self._keep_examples()
                 path = str(self._request.output)
         yield Finished(stopped=True, model_path=path, summary={"steps": self._learner.steps})
 
@@ -273,7 +282,18 @@ class Session:
             yield self._write(None)
             self._saved_at = time.monotonic()
         while self._copies and self._learner.steps:
-            yield self._write(self._copies.pop(0))
+            path = self._copies.pop(0)
+            yield self._write(path)
+            yield from self._keep_examples(path)
+
+    def _keep_examples(self, path: Path | None = None) -> Iterator[Event]:
+        """Write what was painted since it was last written beside the model, or all of it beside a copy."""
+        if path is None and (self._kept_at >= self._painted_at or not self._learner.steps):
+            return
+        learnt = self._sampler.learnt(self._file.hashes)
+        yield from self._file.keep_examples(learnt, self._annotation, path)
+        if path is None:
+            self._kept_at = time.monotonic()
 
     def _write(self, path: Path | None) -> ModelSaved:
         learner = self._learner

@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.errors import StorageError
+from napari_unet.models.examples import copy_examples
 from napari_unet.viewer.bridge import time_left
 from napari_unet.viewer.style import set_tone
 from napari_unet.viewer.train.output import SUFFIX, with_suffix
@@ -152,19 +154,19 @@ class Footer(QWidget):
             self.save_copy(Path(name))
 
     def save_copy(self, path: Path) -> None:
-        """Copy the model just trained to ``path``; where that fails, what was there survives."""
+        """Copy the model just trained, and what it learnt from; where that fails, what was there survives."""
         path = with_suffix(path)
         if self._model is None or path == self._model:
             return
         temporary = path.with_name(f".{path.name}.part")
         try:
             shutil.copyfile(self._model, temporary)
+            copy_examples(self._model, path)
             temporary.replace(path)
-        except OSError as error:
+        except (OSError, StorageError) as error:
             temporary.unlink(missing_ok=True)
-            self.result.setText(
-                f"The copy could not be saved: {error.strerror or error}. Choose another folder."
-            )
+            reason = error.problem if isinstance(error, StorageError) else f"{error.strerror or error}."
+            self.result.setText(f"The copy could not be saved: {reason} Choose another folder.")
             set_tone(self.result, "error")
         else:
             self.result.setText(f"Saved a copy as {path.name}.")

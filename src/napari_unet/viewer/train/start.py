@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from napari_unet.models.examples import summarize_examples
+from napari_unet.models.record import ModelRecord
 from napari_unet.viewer.form import mark
 from napari_unet.viewer.model_choice import ModelChoice
 from napari_unet.viewer.style import set_tone
@@ -37,16 +41,30 @@ class StartFrom(ModelChoice):
 
     def show_model(self) -> None:
         """Say what the model knows, and what fine-tuning keeps of it."""
-        if self.record is not None:
+        if self.record is not None and self.path is not None:
             network, annotation = self.record.network, self.record.annotation
             channels = "1 channel" if network.n_channels == 1 else f"{network.n_channels} channels"
             names = ", ".join(c.name for c in annotation.classes)
             self.about.setText(
                 f"Knows {names}; {channels}. Its width {network.width}, depth {network.depth}, "
-                "normalisation and padding are kept."
+                f"normalisation and padding are kept. {earlier_images(self.path, self.record)}".rstrip()
             )
         else:
             self.about.setText(self.problem)
         set_tone(self.about, "error" if self.problem else "muted")
         self.about.setVisible(bool(self.about.text()))
         mark(self.box, self.problem, _TIP + (f"<br>{self.path}" if self.path is not None else ""))
+
+
+def earlier_images(path: Path, record: ModelRecord) -> str:
+    """Say what a model that is trained further learns from again, or that it cannot; empty where it knows no image."""
+    known = record.known_images
+    if not known:
+        return ""
+    summary = summarize_examples(path)
+    n_images = 0 if summary is None else len(known & set(summary.images))
+    if summary is None or not n_images:
+        return "What it learnt from is not beside it, so what it knows may fade."
+    megabytes = max(1, round(summary.nbytes / 1e6))
+    which = "its earlier image" if n_images == 1 else f"its {n_images} earlier images"
+    return f"Learns from {which} too ({megabytes} MB beside the model)."
