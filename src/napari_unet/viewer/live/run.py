@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary, ref
@@ -11,16 +14,17 @@ from weakref import WeakKeyDictionary, ref
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_unet.errors import InputError
+from napari_unet.errors import InputError, JobLostError, UNetError
 from napari_unet.events import Event, Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started
+from napari_unet.images import Image
 from napari_unet.labels import Annotation, default_annotation
 from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation
+from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.preview import PreviewLayer
 from napari_unet.viewer.live.sight import region_in_view
-from napari_unet.viewer.live.watcher import LabelsWatcher
 from napari_unet.viewer.remembered import add_recent_model
 
 if TYPE_CHECKING:
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
 
 TICK = 100
 """Milliseconds between two looks at what was painted and where one looks."""
+
+LOST_AGAIN = 60.0
+"""Seconds; a run whose process is lost twice within them is not begun a third time by itself."""
 
 Phase = Literal["off", "starting", "waiting", "learning", "resting", "stopping", "failed"]
 
@@ -74,9 +81,12 @@ class LiveRun(QObject):
         self._watched = False
         self._job: Any = None
         self._number = 0
+        self._submit: Callable[[Path | None], None] | None = None
+        self._start_from: Path | None = None
+        self._lost_at = -inf
         self._annotation: Annotation | None = None
         self._pairs: list[LayerPair] = []
-        self._watchers: list[LabelsWatcher] = []
+        self._watchers: list[Follower] = []
         self._previews: list[PreviewLayer | None] = []
         self._view: Looking | None = None
         self._timer = QTimer(self)
@@ -109,17 +119,33 @@ class LiveRun(QObject):
         images = tuple(image_from_layers(pair.images) for pair in pairs)
         for pair, image in zip(pairs, images, strict=True):
             _check_paintable(pair, image.label_shape)
-        self._number += 1
         self._pairs = pairs
-        self._watchers = [LabelsWatcher(pair.labels) for pair in pairs if pair.labels is not None]
         self._previews = [None] * len(pairs)
-        self._view = None
         self._annotation = self._classes(set()) or default_annotation("scribbles", [1, 2])
-        request = LiveRequest(images, self._annotation, settings, output, start_from)
+        self._submit = partial(self._begin, engine, images, settings, output)
+        self._start_from = start_from
         self.report = LiveReport(phase="starting")
-        self._job = engine.submit(request, partial(self._on_event, self._number))
+        self._submit(start_from)
         self._timer.start()
         self.heard.emit()
+
+    def _begin(
+        self,
+        engine: Engine,
+        images: tuple[Image, ...],
+        settings: LiveSettings,
+        output: Path,
+        start_from: Path | None,
+    ) -> None:
+        """Ask for a run, which gets everything that was ever painted."""
+        for watcher in self._watchers:
+            watcher.close()
+        self._watchers = [follow(pair.labels) for pair in self._pairs if pair.labels is not None]
+        self._view = None
+        self._number += 1
+        assert self._annotation is not None
+        request = LiveRequest(images, self._annotation, settings, output, start_from)
+        self._job = engine.submit(request, partial(self._on_event, self._number))
 
     def stop(self) -> None:
         """End it; the model as it is by then is kept, and so is everything that was painted."""
@@ -220,8 +246,30 @@ class LiveRun(QObject):
                 self._say(notices=(*self.report.notices, event))
             case Finished():
                 self._end(phase="off")
+            case Failed(kind=JobLostError.__name__):
+                self._on_lost(event)
             case Failed():
                 self._end(phase="failed", failure=event)
+
+    def _on_lost(self, event: Failed) -> None:
+        """The process that learnt is no more: begin once more with all strokes, but not again and again."""
+        failure = replace(event, remedy="What was painted is all there: switch live learning on again.")
+        now = time.monotonic()
+        if self.report.phase == "stopping" or now - self._lost_at < LOST_AGAIN or self._submit is None:
+            self._end(phase="failed", failure=failure)
+            return
+        self._lost_at = now
+        saved = self.report.model_path
+        start_from = saved if saved is not None and saved.is_file() else self._start_from
+        notice = Notice(
+            f"{event.problem} Learning began once more, with everything that was painted.", "warning"
+        )
+        try:
+            self._submit(start_from)
+        except UNetError:
+            self._end(phase="failed", failure=failure)
+            return
+        self._say(phase="starting", notices=(*self.report.notices, notice))
 
     def _show(self, event: Preview) -> None:
         viewer, pair = self._viewer(), self._pairs[event.image]

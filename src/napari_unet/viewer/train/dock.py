@@ -18,6 +18,8 @@ from napari_unet.settings import TrainSettings
 from napari_unet.viewer.bridge import engine
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.session.bar import SessionBar
+from napari_unet.viewer.session.projects import Projects
 from napari_unet.viewer.train import memory
 from napari_unet.viewer.train.classes import annotation_for, keep_annotation, said_kind
 from napari_unet.viewer.train.closing import ask_keep_or_stop
@@ -52,10 +54,12 @@ class TrainDock(Dock):
         self.surveyor = Surveyor(self)
         self.page = SetupPage(viewer, engine())
         self.live = LiveBar(viewer, self.page)
+        self.session = SessionBar(viewer, self.page, self.run, self.live.run)
+        self.projects = Projects(self.session, self.page.project, self)
         self.footer = Footer()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        for part in (self.page, self.live, self.footer):
+        for part in (self.session, self.page, self.live, self.footer):
             layout.addWidget(part)
         self.setAcceptDrops(True)
         memory.restore(self.page)
@@ -91,6 +95,7 @@ class TrainDock(Dock):
             window = window.parentWidget()
         self.run.watch(window)
         self.live.run.watch(window)
+        self.session.autosave.watch(window)
         QTimer.singleShot(0, self._look_for_device)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -284,6 +289,8 @@ class TrainDock(Dock):
             self._remember()
         self.page.source.close_connections()
         self.run.heard.disconnect(self._on_heard)
+        self.session.close_connections()
+        self.projects.close()
         self.live.close_connections()
         self._viewer.events.theme.disconnect(self._on_theme)
         self.page.device.release()

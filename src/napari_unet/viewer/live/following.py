@@ -1,0 +1,90 @@
+"""Several who follow the same labels layer, which is compared once for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from napari_unet.events import Box
+from napari_unet.viewer.live.watcher import LabelsWatcher
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+
+class Follower:
+    """Hears of everything that is and will be painted in a layer; from :func:`follow`.
+
+    Attributes
+    ----------
+    layer : Labels
+        What is followed.
+    """
+
+    def __init__(self, layer: Labels, shared: _Shared) -> None:
+        self.layer = layer
+        self._shared = shared
+        self._unheard = shared.watcher.known
+        self._is_open = True
+        shared.followers.append(self)
+
+    def changes(self, view: Box | None) -> list[tuple[Box, NDArray[Any]]]:
+        """What is new to this follower, in order; see :meth:`LabelsWatcher.changes`.
+
+        The arrays are not to be changed: others get them too.
+        """
+        found = self._shared.watcher.changes(view)
+        for follower in self._shared.followers:
+            follower._unheard.extend(found)
+        heard, self._unheard = self._unheard, []
+        return heard
+
+    @property
+    def values(self) -> set[int]:
+        """Values that were seen, without 0."""
+        return self._shared.watcher.values
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the layer's data; what was heard before it changed fits the data before."""
+        return self._shared.watcher.shape
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to look at, or to hear."""
+        return self._shared.watcher.is_behind or bool(self._unheard)
+
+    def close(self) -> None:
+        """Hear no more; the last one ends the watch."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._shared.followers.remove(self)
+        if not self._shared.followers:
+            self._shared.watcher.close()
+            del _SHARED[id(_without_proxy(self.layer))]
+
+
+class _Shared:
+    """A watcher and those who hear of it."""
+
+    def __init__(self, layer: Labels) -> None:
+        self.watcher = LabelsWatcher(layer)
+        self.followers: list[Follower] = []
+
+
+_SHARED: dict[int, _Shared] = {}  # the watcher keeps its layer alive, so that a number stays its own
+
+
+def follow(layer: Labels) -> Follower:
+    """Follow a layer of one resolution, from what is in it now; GUI thread only."""
+    key = id(_without_proxy(layer))
+    if key not in _SHARED:
+        _SHARED[key] = _Shared(_without_proxy(layer))
+    return Follower(layer, _SHARED[key])
+
+
+def _without_proxy(layer: Any) -> Any:
+    """The layer itself: napari hands plugins proxies."""
+    return getattr(layer, "__wrapped__", layer)
