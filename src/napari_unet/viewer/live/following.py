@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.events import Box
@@ -22,12 +23,27 @@ class Follower:
         What is followed.
     """
 
-    def __init__(self, layer: Labels, shared: _Shared) -> None:
+    def __init__(self, layer: Labels) -> None:
+        self._is_open = False
+        self._unheard: list[tuple[Box, NDArray[Any]]] = []
+        self._join(layer)
+
+    def follow(self, layer: Labels) -> None:
+        """Look at another layer of the same shape from now on; what differs from the one before has changed."""
+        before = self._shared.watcher.known
+        self.close()
+        self._unheard += [(box, np.zeros_like(labels)) for box, labels in before]
+        self._join(layer)
+
+    def _join(self, layer: Labels) -> None:
+        key = id(_without_proxy(layer))
+        if key not in _SHARED:
+            _SHARED[key] = _Shared(_without_proxy(layer))
         self.layer = layer
-        self._shared = shared
-        self._unheard = shared.watcher.known
+        self._shared = _SHARED[key]
+        self._unheard += self._shared.watcher.known
+        self._shared.followers.append(self)
         self._is_open = True
-        shared.followers.append(self)
 
     def changes(self, view: Box | None) -> list[tuple[Box, NDArray[Any]]]:
         """What is new to this follower, in order; see :meth:`LabelsWatcher.changes`.
@@ -79,10 +95,7 @@ _SHARED: dict[int, _Shared] = {}  # the watcher keeps its layer alive, so that a
 
 def follow(layer: Labels) -> Follower:
     """Follow a layer of one resolution, from what is in it now; GUI thread only."""
-    key = id(_without_proxy(layer))
-    if key not in _SHARED:
-        _SHARED[key] = _Shared(_without_proxy(layer))
-    return Follower(layer, _SHARED[key])
+    return Follower(layer)
 
 
 def _without_proxy(layer: Any) -> Any:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -24,6 +24,7 @@ from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation
 from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.preview import PreviewLayer
+from napari_unet.viewer.live.report import LiveReport, Phase
 from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.remembered import add_recent_model
 
@@ -37,26 +38,6 @@ TICK = 100
 
 LOST_AGAIN = 60.0
 """Seconds; a run whose process is lost twice within them is not begun a third time by itself."""
-
-Phase = Literal["off", "starting", "waiting", "learning", "resting", "stopping", "failed"]
-
-
-@dataclass(frozen=True)
-class LiveReport:
-    """How the run is, for any dock that shows it."""
-
-    phase: Phase = "off"
-    device: str = ""
-    steps: int = 0
-    painted: dict[int, int] = field(default_factory=dict)
-    model_path: Path | None = None
-    notices: tuple[Notice, ...] = ()
-    failure: Failed | None = None
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it is on, or about to be, or about to end."""
-        return self.phase not in ("off", "failed")
 
 
 class LiveRun(QObject):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 
-class ProjectButton(QToolButton):
+class ProjectButton(QPushButton):
     """A menu: open, save, save under another name, and whether images are copied in.
 
     Signals
@@ -26,7 +26,7 @@ class ProjectButton(QToolButton):
             "Save annotations, model, settings and view to one folder that another machine can open, or open one."
         )
         self.setAccessibleName("Project")
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setAutoDefault(False)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         self.open_action = menu.addAction("Open project…")

@@ -113,7 +113,7 @@ def annotation_record(layer: Any, order: int, file: str) -> AnnotationRecord:
 
 def view_record(viewer: Any) -> ViewRecord:
     """Where somebody looks."""
-    camera, dims = viewer.camera, viewer.dims
+    camera, dims = camera_of(viewer), viewer.dims
     return ViewRecord(
         center=tuple(float(v) for v in camera.center),
         zoom=float(camera.zoom),
@@ -122,6 +122,11 @@ def view_record(viewer: Any) -> ViewRecord:
         axis_order=tuple(int(v) for v in dims.order),
         step=tuple(int(v) for v in dims.current_step),
     )
+
+
+def camera_of(viewer: Any) -> Any:
+    """The camera, which napari keeps in the viewer's scene since 0.9."""
+    return getattr(viewer, "scene", viewer).camera
 
 
 def source_path(layer: Any) -> str | None:

@@ -25,7 +25,7 @@ from napari_unet.sessions import (
 from napari_unet.sessions.images import file_name
 from napari_unet.sessions.record import inside
 from napari_unet.viewer.layers import METADATA, set_annotation, unique_name
-from napari_unet.viewer.session.collecting import pixels, recognisable, without_proxy
+from napari_unet.viewer.session.collecting import camera_of, pixels, recognisable, without_proxy
 from napari_unet.viewer.train.pairs import LayerPair
 
 if TYPE_CHECKING:
@@ -246,8 +246,8 @@ def _look(viewer: Any, view: ViewRecord) -> None:
         viewer.dims.order = view.axis_order
     if len(view.step) == viewer.dims.ndim:
         viewer.dims.current_step = view.step
-    viewer.camera.angles = view.angles
-    viewer.camera.center, viewer.camera.zoom = view.center, view.zoom
+    camera = camera_of(viewer)
+    camera.angles, camera.center, camera.zoom = view.angles, view.center, view.zoom
 
 
 def _model(folder: Path, session: Session, notices: list[str]) -> Path | None:
