@@ -40,8 +40,8 @@ def end(folder):
 
 
 def test_what_another_process_left_is_unclosed(tmp_path):
-    program = f"from pathlib import Path; from napari_unet.sessions import new_folder; new_folder(Path({str(tmp_path)!r}))"
-    subprocess.run([sys.executable, "-c", program], check=True)
+    program = "import sys, pathlib, napari_unet.sessions as s; s.new_folder(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
     (folder,) = tmp_path.iterdir()
     assert not is_in_use(folder)
     assert unclosed(tmp_path) == []  # nothing was painted in it
@@ -88,7 +88,7 @@ def test_a_record_that_cannot_be_read_is_said(tmp_path, text):
     with pytest.raises(SessionError, match="no project folder"):
         read_session(tmp_path)
     (tmp_path / FILE_NAME).write_text(text)
-    with pytest.raises(SessionError, match="damaged|newer"):
+    with pytest.raises(SessionError, match=r"damaged|newer"):
         read_session(tmp_path)
 
 
