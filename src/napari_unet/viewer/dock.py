@@ -16,6 +16,14 @@ class Dock(QWidget):
     is_taken_out = False
     """Whether the dock is about to go: between the click on × and :meth:`close_down` events still arrive."""
 
+    @property
+    def viewer_window(self) -> QWidget:
+        """The window of the viewer; a floating dock has one of its own inside it."""
+        window = self.window()
+        while window.parentWidget() is not None:
+            window = window.parentWidget()
+        return window
+
     def close_down(self) -> None:
         """Hear no more of the viewer, the engine and the run: the dock is about to be deleted."""
 

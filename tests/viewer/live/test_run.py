@@ -170,3 +170,29 @@ def test_a_lost_process_is_replaced_once_and_gets_every_stroke(live, tmp_path):
     say(live, lost)
     assert live.run.report.phase == "failed"
     assert "switch live learning on again" in live.run.report.failure.remedy
+
+
+def test_what_the_previews_are_sure_of_is_kept(live):
+    assert live.run.preview_of(live.labels) is None
+    labels, doubt = np.ones((10, 70), np.uint8), np.full((10, 70), 30, np.uint8)
+    say(live, Preview(0, ((10, 20), (0, 70)), labels, doubt, 5))
+    preview = live.run.preview_of(live.labels)
+    assert (preview.sureness[10:20] == 225).all()
+    assert not preview.sureness[:10].any()  # nothing is known of it
+    live.viewer.layers.remove("cells preview")
+    assert live.run.preview_of(live.labels) is None
+
+
+def test_learns_from_a_copy_in_place_of_the_layer(live):
+    live.labels.paint((20, 30), 1)
+    say(live, preview_of(2))
+    live.run._on_tick()
+    copy = live.viewer.add_labels(np.where(live.labels.data, live.labels.data, 2), name="copy")
+    copy.corner_pixels = live.labels.corner_pixels
+    live.run.learn_from(copy, instead_of=live.labels)
+    live.run._on_tick()
+    assert told(live, Painted)[-1].labels.max() == 2
+    assert live.run.preview_of(copy) is not None
+    live.viewer.layers.remove("paint")  # nobody learns from it any more
+    live.run._on_tick()
+    assert live.run.report.phase == "starting"

@@ -14,12 +14,12 @@ from napari_unet.labels import Annotation, LabelClass
 from napari_unet.sessions import read_session, read_strokes
 from napari_unet.sessions.folders import MARKER
 from napari_unet.settings import TrainSettings
+from napari_unet.viewer.keys import Keys
 from napari_unet.viewer.layers import annotation_of, set_annotation
 from napari_unet.viewer.live.run import live_run_of
 from napari_unet.viewer.session.autosave import sessions_folder
 from napari_unet.viewer.session.bar import SessionBar
 from napari_unet.viewer.session.collecting import camera_of
-from napari_unet.viewer.session.projects import Projects
 from napari_unet.viewer.train.pairs import LayerPair
 from napari_unet.viewer.train.run import run_of
 from napari_unet.viewer.train.setup_page import SetupPage
@@ -47,7 +47,7 @@ def open_bar(make_napari_viewer, qtbot, worker):
 
     def open_it():
         viewer = make_napari_viewer()
-        page = SetupPage(viewer, engine())
+        page = SetupPage(viewer, engine(), Keys(viewer))
         bar = SessionBar(viewer, page, run_of(viewer), live_run_of(viewer))
         bar.autosave._timer.stop()
         qtbot.addWidget(page)
@@ -58,7 +58,7 @@ def open_bar(make_napari_viewer, qtbot, worker):
             page=page,
             bar=bar,
             autosave=bar.autosave,
-            projects=Projects(bar, page.project, page),
+            projects=bar.projects,
         )
 
     yield open_it

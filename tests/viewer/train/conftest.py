@@ -20,7 +20,7 @@ def open_dock(make_napari_viewer, qtbot, worker):
         if labels is not None:
             viewer.add_labels(labels, name="paint")
         wrapper, dock = viewer.window.add_plugin_dock_widget("napari-unet-live", "Train U-Net")
-        dock.run.watch(dock.window())
+        dock.watch(dock.window())
         dock._look_for_device()  # no window is shown in a test, so nothing else begins to look
         settle(dock, qtbot)
         if said is not None and labels is not None:

@@ -10,8 +10,11 @@ from napari_unet.viewer.layers import annotation_of
 from napari_unet.viewer.train.classes import (
     ClassTable,
     annotation_for,
+    announce,
+    announced_values,
     class_pixels,
     keep_annotation,
+    painted_part,
     said_kind,
 )
 
@@ -66,6 +69,24 @@ def test_a_guessed_kind_is_not_taken_for_the_users_word():
     assert said_kind([layer]) == "scribbles"
 
 
+def test_announced_classes_are_there_before_they_are_painted():
+    layer = Labels(np.zeros((3, 3), np.uint8))
+    announce(layer, [2, 1])
+    announce(layer, [4])
+    assert announced_values("scribbles", [layer]) == [1, 2, 4]
+    assert announced_values("objects", [layer]) == []
+    shown = annotation_for("scribbles", {0: 9, 1: 0}, announced=[1, 2, 4])
+    assert shown.values == (1, 2, 4)
+    assert painted_part(shown, {0: 9, 1: 0}) is None
+    assert painted_part(shown, {0: 8, 2: 1}).values == (2,)
+
+
+def test_the_background_of_masks_is_learnt_and_objects_are_one_class():
+    shown = annotation_for("masks", {1: 5}, announced=[1, 2])
+    assert painted_part(shown, {1: 5}).values == (0, 1)
+    assert painted_part(annotation_for("objects", {7: 5}), {7: 5}).values == (0, 1)
+
+
 @pytest.fixture
 def table(qtbot):
     table = ClassTable()
@@ -104,6 +125,29 @@ def test_a_colour_is_chosen_in_a_dialog(table, qtbot):
 
 def test_only_names_can_be_typed(table):
     editable = [
-        [bool(table.item(r, c).flags() & Qt.ItemFlag.ItemIsEditable) for c in range(4)] for r in range(2)
+        [bool(table.item(r, c).flags() & Qt.ItemFlag.ItemIsEditable) for c in range(5)] for r in range(2)
     ]
-    assert editable == [[False, False, True, False]] * 2
+    assert editable == [[False, False, True, False, False]] * 2
+
+
+def test_strokes_are_shown_of_scribbles_only(table):
+    table.show_annotation(annotation_for("scribbles", COUNTS), COUNTS, {1: 3, 3: 1})
+    assert not table.isColumnHidden(4)
+    assert [table.item(row, 4).text() for row in range(2)] == ["3", "1"]
+    for kind, strokes in (("masks", {1: 3, 3: 1}), ("scribbles", {})):  # and not where nobody counts them
+        table.show_annotation(annotation_for(kind, COUNTS), COUNTS, strokes)
+        assert table.isColumnHidden(4)
+
+
+def test_a_click_on_a_row_chooses_its_class(table, qtbot):
+    where = table.visualItemRect(table.item(1, 3)).center()
+    with qtbot.waitSignal(table.chosen) as heard:
+        qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert heard.args == [3]
+
+
+def test_the_chosen_class_is_highlighted(table):
+    table.show_chosen(3)
+    assert [index.row() for index in table.selectionModel().selectedRows()] == [1]
+    table.show_chosen(8)
+    assert not table.selectionModel().selectedRows()

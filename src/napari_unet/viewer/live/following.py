@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.events import Box
+from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.live.watcher import LabelsWatcher
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ class Follower:
         self._join(layer)
 
     def _join(self, layer: Labels) -> None:
-        key = id(_without_proxy(layer))
+        key = id(without_proxy(layer))
         if key not in _SHARED:
-            _SHARED[key] = _Shared(_without_proxy(layer))
+            _SHARED[key] = _Shared(without_proxy(layer))
         self.layer = layer
         self._shared = _SHARED[key]
         self._unheard += self._shared.watcher.known
@@ -79,7 +80,7 @@ class Follower:
         self._shared.followers.remove(self)
         if not self._shared.followers:
             self._shared.watcher.close()
-            del _SHARED[id(_without_proxy(self.layer))]
+            del _SHARED[id(without_proxy(self.layer))]
 
 
 class _Shared:
@@ -96,8 +97,3 @@ _SHARED: dict[int, _Shared] = {}  # the watcher keeps its layer alive, so that a
 def follow(layer: Labels) -> Follower:
     """Follow a layer of one resolution, from what is in it now; GUI thread only."""
     return Follower(layer)
-
-
-def _without_proxy(layer: Any) -> Any:
-    """The layer itself: napari hands plugins proxies."""
-    return getattr(layer, "__wrapped__", layer)

@@ -36,6 +36,15 @@ class PreviewLayer:
         What lies above it.
     annotation : Annotation
         The classes.
+
+    Attributes
+    ----------
+    layer : Labels
+        The layer.
+    annotation_layer : Labels
+        What is painted beside it.
+    sureness : ndarray of uint8
+        255 where one class is certain, 0 where all are as probable, or nothing was predicted yet.
     """
 
     def __init__(
@@ -46,8 +55,10 @@ class PreviewLayer:
         annotation: Annotation,
     ) -> None:
         self._viewer = viewer
-        self._annotation_layer = annotation_layer
-        data = room(tuple(int(n) for n in annotation_layer.data.shape), np.uint8)
+        self.annotation_layer = annotation_layer
+        shape = tuple(int(n) for n in annotation_layer.data.shape)
+        data = room(shape, np.uint8)
+        self.sureness = room(shape, np.uint8)
         with selection_kept(viewer):
             self.layer = add_prediction(
                 viewer, image, data, annotation, f"{image.name} preview", {"live": True, "image": image.name}
@@ -72,6 +83,7 @@ class PreviewLayer:
     def take(self, event: Preview) -> None:
         """Write a finished piece; drawn by :meth:`draw`."""
         paint_region(self.layer, event.region, event.labels, refresh=False)
+        self.sureness[tuple(slice(*bounds) for bounds in event.region)] = 255 - event.doubt
         self._is_undrawn = True
 
     def draw(self) -> None:
@@ -90,8 +102,8 @@ class PreviewLayer:
         """Right below the annotation."""
         layers = self._viewer.layers
         names = [layer.name for layer in layers]
-        if self._annotation_layer.name in names:
-            layers.move(names.index(self.layer.name), names.index(self._annotation_layer.name))
+        if self.annotation_layer.name in names:
+            layers.move(names.index(self.layer.name), names.index(self.annotation_layer.name))
 
 
 def room(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -14,24 +13,25 @@ from weakref import WeakKeyDictionary, ref
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_unet.errors import InputError, JobLostError, UNetError
+from napari_unet.errors import JobLostError, UNetError
 from napari_unet.events import Event, Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started
-from napari_unet.images import Image
-from napari_unet.labels import Annotation, default_annotation
+from napari_unet.labels import Annotation
 from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
-from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation
+from napari_unet.viewer.layers import annotation_of, image_from_layers, set_annotation, without_proxy
+from napari_unet.viewer.live.classes import known_classes
 from napari_unet.viewer.live.following import Follower, follow
+from napari_unet.viewer.live.paintable import check_paintable
 from napari_unet.viewer.live.preview import PreviewLayer
 from napari_unet.viewer.live.report import LiveReport, Phase
 from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.remembered import add_recent_model
+from napari_unet.viewer.train.pairs import LayerPair
 
 if TYPE_CHECKING:
     import napari
-
-    from napari_unet.viewer.train.pairs import LayerPair
+    from napari.layers import Labels
 
 TICK = 100
 """Milliseconds between two looks at what was painted and where one looks."""
@@ -57,13 +57,13 @@ class LiveRun(QObject):
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self.report = LiveReport()
-        self._viewer = ref(_without_proxy(viewer))
+        self._viewer = ref(without_proxy(viewer))
         self._is_open = True
         self._watched = False
         self._job: Any = None
         self._number = 0
-        self._submit: Callable[[Path | None], None] | None = None
-        self._start_from: Path | None = None
+        self._engine: Engine | None = None
+        self._request: LiveRequest | None = None
         self._lost_at = -inf
         self._annotation: Annotation | None = None
         self._pairs: list[LayerPair] = []
@@ -99,34 +99,26 @@ class LiveRun(QObject):
             return
         images = tuple(image_from_layers(pair.images) for pair in pairs)
         for pair, image in zip(pairs, images, strict=True):
-            _check_paintable(pair, image.label_shape)
+            check_paintable(pair, image.label_shape)
         self._pairs = pairs
         self._previews = [None] * len(pairs)
-        self._annotation = self._classes(set()) or default_annotation("scribbles", [1, 2])
-        self._submit = partial(self._begin, engine, images, settings, output)
-        self._start_from = start_from
+        self._annotation = self._classes(set())
+        self._engine = engine
         self.report = LiveReport(phase="starting")
-        self._submit(start_from)
+        self._begin(LiveRequest(images, self._annotation, settings, output, start_from))
         self._timer.start()
         self.heard.emit()
 
-    def _begin(
-        self,
-        engine: Engine,
-        images: tuple[Image, ...],
-        settings: LiveSettings,
-        output: Path,
-        start_from: Path | None,
-    ) -> None:
+    def _begin(self, request: LiveRequest) -> None:
         """Ask for a run, which gets everything that was ever painted."""
         for watcher in self._watchers:
             watcher.close()
         self._watchers = [follow(pair.labels) for pair in self._pairs if pair.labels is not None]
         self._view = None
         self._number += 1
-        assert self._annotation is not None
-        request = LiveRequest(images, self._annotation, settings, output, start_from)
-        self._job = engine.submit(request, partial(self._on_event, self._number))
+        self._request = request
+        if self._engine is not None:
+            self._job = self._engine.submit(request, partial(self._on_event, self._number))
 
     def stop(self) -> None:
         """End it; the model as it is by then is kept, and so is everything that was painted."""
@@ -145,6 +137,25 @@ class LiveRun(QObject):
     def preview_layers(self) -> list[Any]:
         """The layers that previews are shown in."""
         return [preview.layer for preview in self._previews if preview is not None]
+
+    def preview_of(self, labels: Labels) -> PreviewLayer | None:
+        """What is predicted beside these labels, also once the run has ended; ``None`` where nothing is to be seen."""
+        for pair, preview in zip(self._pairs, self._previews, strict=True):
+            if pair.labels is labels and preview is not None and preview.is_there:
+                return preview
+        return None
+
+    def learn_from(self, labels: Labels, instead_of: Labels) -> None:
+        """Learn from a layer in place of another one of the same shape; previews go on."""
+        for image, pair in enumerate(self._pairs):
+            if pair.labels is instead_of:
+                self._pairs[image] = LayerPair(pair.images, labels)
+                preview = self._previews[image]
+                if preview is not None:
+                    preview.annotation_layer = labels
+        for watcher in self._watchers:
+            if watcher.layer is instead_of:
+                watcher.follow(labels)
 
     # What goes to the run
 
@@ -179,7 +190,7 @@ class LiveRun(QObject):
     def _name_classes(self) -> None:
         """Tell the run of classes that are new."""
         annotation = self._classes(set().union(*(watcher.values for watcher in self._watchers)))
-        if annotation is None or annotation == self._annotation:
+        if annotation == self._annotation:
             return
         self._annotation = annotation
         for pair in self._pairs:
@@ -190,23 +201,9 @@ class LiveRun(QObject):
                 preview.use(annotation)
         self._job.send(Renamed(annotation))
 
-    def _classes(self, painted: set[int]) -> Annotation | None:
-        """The classes that are known and those painted, with the names and colours they have."""
-        known = [annotation_of(pair.labels) for pair in self._pairs if pair.labels is not None]
-        given = {
-            c.value: c
-            for a in reversed([*known, self._annotation])
-            if a is not None
-            for c in a.classes
-            if c.value
-        }
-        values = sorted(painted | set(given))
-        if len(values) < 2:
-            values = sorted({*values, 1, 2})
-        annotation = default_annotation("scribbles", values)
-        return annotation.model_copy(
-            update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)}
-        )
+    def _classes(self, painted: set[int]) -> Annotation:
+        layers = [pair.labels for pair in self._pairs if pair.labels is not None]
+        return known_classes(layers, self._annotation, painted)
 
     # What comes back
 
@@ -227,7 +224,7 @@ class LiveRun(QObject):
                 self._say(notices=(*self.report.notices, event))
             case Finished():
                 self._end(phase="off")
-            case Failed(kind=JobLostError.__name__):
+            case Failed() if event.kind == JobLostError.__name__ and self.report.phase != "stopping":
                 self._on_lost(event)
             case Failed():
                 self._end(phase="failed", failure=event)
@@ -235,21 +232,20 @@ class LiveRun(QObject):
     def _on_lost(self, event: Failed) -> None:
         """The process that learnt is no more: begin once more with all strokes, but not again and again."""
         failure = replace(event, remedy="What was painted is all there: switch live learning on again.")
-        now = time.monotonic()
-        if self.report.phase == "stopping" or now - self._lost_at < LOST_AGAIN or self._submit is None:
+        now, request, saved = time.monotonic(), self._request, self.report.model_path
+        if request is None or self._annotation is None or now - self._lost_at < LOST_AGAIN:
             self._end(phase="failed", failure=failure)
             return
         self._lost_at = now
-        saved = self.report.model_path
-        start_from = saved if saved is not None and saved.is_file() else self._start_from
-        notice = Notice(
-            f"{event.problem} Learning began once more, with everything that was painted.", "warning"
-        )
+        start_from = saved if saved is not None and saved.is_file() else request.start_from
         try:
-            self._submit(start_from)
+            self._begin(replace(request, annotation=self._annotation, start_from=start_from))
         except UNetError:
             self._end(phase="failed", failure=failure)
             return
+        notice = Notice(
+            f"{event.problem} Learning began once more, with everything that was painted.", "warning"
+        )
         self._say(phase="starting", notices=(*self.report.notices, notice))
 
     def _show(self, event: Preview) -> None:
@@ -287,34 +283,12 @@ class LiveRun(QObject):
             self._job.stop()
 
 
-def _check_paintable(pair: LayerPair, shape: tuple[int, ...]) -> None:
-    labels = pair.labels
-    if labels is None:
-        raise InputError(
-            "There are no labels yet.", "Click 'New annotation layer' and paint a little of each class."
-        )
-    if labels.multiscale:
-        raise InputError(
-            f"{labels.name} has several resolutions and cannot be painted on.", "Make a new annotation layer."
-        )
-    if tuple(labels.data.shape) != shape:
-        raise InputError(
-            f"{labels.name} has the shape {tuple(labels.data.shape)}, but the image needs labels of {shape}.",
-            "Click 'New annotation layer' to get one that fits.",
-        )
-
-
 _RUNS: WeakKeyDictionary[Any, LiveRun] = WeakKeyDictionary()
 
 
 def live_run_of(viewer: napari.Viewer) -> LiveRun:
     """The live run that belongs to ``viewer``, whichever dock asks."""
-    key = _without_proxy(viewer)
+    key = without_proxy(viewer)
     if key not in _RUNS:
         _RUNS[key] = LiveRun(viewer)
     return _RUNS[key]
-
-
-def _without_proxy(viewer: Any) -> Any:
-    """The viewer itself: napari hands plugins a new proxy each time."""
-    return getattr(viewer, "__wrapped__", viewer)

@@ -44,11 +44,7 @@ class LabelsWatcher:
         self._sides = block_sides(layer.data.ndim)
         self._due: deque[_Index] = deque(self._all())
         self._again = False
-        events = layer.events
-        self._connections = ((events.paint, self._on_paint), (events.set_data, self._on_drawn),
-                             (events.labels_update, self._on_drawn), (events.data, self._on_data))  # fmt: skip
-        for emitter, callback in self._connections:
-            emitter.connect(callback)
+        self._listen()
 
     def close(self) -> None:
         """Hear no more of the layer."""
@@ -115,6 +111,13 @@ class LabelsWatcher:
         return tuple(box), new[tuple(part)].copy()
 
     # What may have changed
+
+    def _listen(self) -> None:
+        events = self.layer.events
+        self._connections = ((events.paint, self._on_paint), (events.set_data, self._on_drawn),
+                             (events.labels_update, self._on_drawn), (events.data, self._on_data))  # fmt: skip
+        for emitter, callback in self._connections:
+            emitter.connect(callback)
 
     def _on_paint(self, event: Any) -> None:
         """A stroke has ended: napari says which pixels it changed, in whatever slices."""

@@ -19,9 +19,10 @@ from qtpy.QtWidgets import QWidget
 
 from napari_unet.errors import UNetError
 from napari_unet.sessions import ModelUse, Session, SessionWriter, remove_folder
+from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.sight import region_in_view
-from napari_unet.viewer.session.collecting import Chosen, Collected, collect, without_proxy
+from napari_unet.viewer.session.collecting import Chosen, Collected, collect
 from napari_unet.viewer.session.image_copies import ImageCopies
 
 if TYPE_CHECKING:

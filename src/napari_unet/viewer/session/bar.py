@@ -15,6 +15,7 @@ from napari_unet.settings import TrainSettings
 from napari_unet.viewer.sentence import Sentence
 from napari_unet.viewer.session.autosave import autosave_of, sessions_folder
 from napari_unet.viewer.session.collecting import Chosen
+from napari_unet.viewer.session.projects import Projects
 from napari_unet.viewer.session.restoring import AskForFile, restore
 from napari_unet.viewer.style import Tone, set_tone
 
@@ -52,6 +53,7 @@ class SessionBar(QWidget):
         super().__init__(parent)
         self._viewer, self._page, self._run, self._live = viewer, page, run, live
         self.autosave = autosave_of(viewer)
+        self.projects = Projects(self, page.project, self)
         self.line = Sentence()
         self.restore_button = QPushButton("Restore")
         self.discard_button = QPushButton("Discard…")
@@ -149,6 +151,7 @@ class SessionBar(QWidget):
 
     def close_connections(self) -> None:
         """Hear no more of the runs; the dock is going, the session goes on."""
+        self.projects.close()
         self.autosave.leave()
         self.autosave.heard.disconnect(self._on_autosave)
         self._run.heard.disconnect(self._on_models)

@@ -13,7 +13,7 @@ import napari_unet
 from napari_unet.errors import UNetError
 from napari_unet.images import Image
 from napari_unet.sessions import AnnotationRecord, ImageRecord, PairRecord, Placement, Session, ViewRecord
-from napari_unet.viewer.layers import METADATA, annotation_of, image_from_layers
+from napari_unet.viewer.layers import METADATA, annotation_of, image_from_layers, without_proxy
 
 if TYPE_CHECKING:
     from napari_unet.viewer.train.pairs import LayerPair
@@ -79,11 +79,6 @@ def collect(viewer: Any, chosen: Chosen, annotations: Sequence[Any], files: Sequ
         view=view_record(viewer),
     )
     return Collected(session, tuple(images), tuple(layers))
-
-
-def without_proxy(thing: Any) -> Any:
-    """The viewer or the layer itself: napari hands plugins proxies, a new one each time."""
-    return getattr(thing, "__wrapped__", thing)
 
 
 def image_record(layer: Any, order: int) -> ImageRecord:

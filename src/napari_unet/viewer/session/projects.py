@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_documents_path
 from qtpy.QtWidgets import QFileDialog, QWidget
@@ -14,9 +14,11 @@ from napari_unet.sessions import ImageRecord, SavedProject, check_project_folder
 from napari_unet.sessions.images import file_name
 from napari_unet.viewer import remembered
 from napari_unet.viewer.score.background import Background
-from napari_unet.viewer.session.bar import SessionBar
 from napari_unet.viewer.session.button import ProjectButton
 from napari_unet.viewer.session.collecting import pixels, recognisable
+
+if TYPE_CHECKING:
+    from napari_unet.viewer.session.bar import SessionBar
 
 KEY = "folders"
 

@@ -24,8 +24,8 @@ from napari_unet.sessions import (
 )
 from napari_unet.sessions.images import file_name
 from napari_unet.sessions.record import inside
-from napari_unet.viewer.layers import METADATA, set_annotation, unique_name
-from napari_unet.viewer.session.collecting import camera_of, pixels, recognisable, without_proxy
+from napari_unet.viewer.layers import METADATA, set_annotation, unique_name, without_proxy
+from napari_unet.viewer.session.collecting import camera_of, pixels, recognisable
 from napari_unet.viewer.train.pairs import LayerPair
 
 if TYPE_CHECKING:

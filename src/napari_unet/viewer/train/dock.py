@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import napari.viewer
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QVBoxLayout
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_unet.errors import UNetError
 from napari_unet.labels import Annotation
@@ -17,15 +18,22 @@ from napari_unet.requests import TrainingRequest
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.bridge import engine
 from napari_unet.viewer.dock import Dock
+from napari_unet.viewer.keys import Keys
 from napari_unet.viewer.layers import annotation_of
 from napari_unet.viewer.session.bar import SessionBar
-from napari_unet.viewer.session.projects import Projects
 from napari_unet.viewer.train import memory
-from napari_unet.viewer.train.classes import annotation_for, keep_annotation, said_kind
+from napari_unet.viewer.train.classes import (
+    annotation_for,
+    announced_values,
+    keep_annotation,
+    painted_part,
+    said_kind,
+)
 from napari_unet.viewer.train.closing import ask_keep_or_stop
 from napari_unet.viewer.train.footer import Footer
 from napari_unet.viewer.train.live_bar import LiveBar
 from napari_unet.viewer.train.preflight import Preflight
+from napari_unet.viewer.train.preview_bar import PreviewBar
 from napari_unet.viewer.train.run import run_of
 from napari_unet.viewer.train.setup_page import SetupPage
 from napari_unet.viewer.train.survey import Survey, Surveyor
@@ -52,14 +60,15 @@ class TrainDock(Dock):
         self._annotation: Annotation | None = None
         self._wants_to_train = False
         self.surveyor = Surveyor(self)
-        self.page = SetupPage(viewer, engine())
-        self.live = LiveBar(viewer, self.page)
+        self.keys = Keys(viewer, self)
+        self.page = SetupPage(viewer, engine(), self.keys)
+        self.live = LiveBar(viewer, self.page, self.keys)
+        self.preview = PreviewBar(viewer, self.page.source, self.keys)
         self.session = SessionBar(viewer, self.page, self.run, self.live.run)
-        self.projects = Projects(self.session, self.page.project, self)
         self.footer = Footer()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        for part in (self.session, self.page, self.live, self.footer):
+        for part in (self.session, self.page, self.live, self.preview, self.footer):
             layout.addWidget(part)
         self.setAcceptDrops(True)
         memory.restore(self.page)
@@ -90,13 +99,13 @@ class TrainDock(Dock):
     def showEvent(self, event: QShowEvent) -> None:
         """Look for the device once the dock is there, so that opening it does not wait."""
         super().showEvent(event)
-        window = self.window()
-        while window.parentWidget() is not None:  # a floating dock is a window of its own
-            window = window.parentWidget()
-        self.run.watch(window)
-        self.live.run.watch(window)
-        self.session.autosave.watch(window)
+        self.watch(self.viewer_window)
         QTimer.singleShot(0, self._look_for_device)
+
+    def watch(self, window: QWidget) -> None:
+        """Notice when the viewer's window goes, and hear its keys."""
+        for each in (self.run, self.live.run, self.session.autosave, self.keys):
+            each.watch(window)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take model files."""
@@ -126,7 +135,7 @@ class TrainDock(Dock):
         page.source.changed.connect(self._on_source)
         page.source.painted.connect(self._on_painted)
         page.kind.chosen.connect(self._on_survey_used)
-        page.classes.edited.connect(self._on_classes)
+        page.class_box.edited.connect(self._use_classes)
         page.start.changed.connect(self._on_survey_used)
         page.form.changed.connect(self._on_settings)
         page.rate.wanted.connect(lambda: page.find_rate(self._survey, self._annotation))
@@ -174,31 +183,25 @@ class TrainDock(Dock):
         self._on_survey_used()
 
     def _on_survey_used(self) -> None:
-        """Find the classes and show them, in the table and in the layers."""
+        """Find the classes and show them, in the table and in the layers: those painted, and those announced."""
         survey, kind = self._survey, self.page.kind.kind
-        self._annotation = None
-        counts = survey.counts if survey is not None else {}
-        if survey is not None and kind is not None and any(v > 0 for v in counts):
+        self._annotation, shown = None, None
+        if survey is not None and kind is not None:
             layers = self.page.source.annotation_layers()
             record = self.page.start.record
             known = (*(annotation_of(la) for la in layers), record.annotation if record else None)
-            try:
-                self._annotation = annotation_for(kind, counts, known)
-            except UNetError:
-                self._annotation = None  # the pre-flight check says why
-        self.page.show_classes(self._annotation, counts)
-        if self._annotation is not None:
-            self._keep(self._annotation)
+            with suppress(UNetError):  # the pre-flight check says why
+                shown = annotation_for(kind, survey.counts, known, announced_values(kind, layers))
+        self._use_classes(shown)
         self._check()
 
-    def _on_classes(self, annotation: Annotation) -> None:
-        self._annotation = annotation
-        self._keep(annotation)
-
-    def _keep(self, annotation: Annotation) -> None:
-        keep_annotation(
-            self.page.source.annotation_layers(), annotation, is_guessed=self.page.kind.said is None
-        )
+    def _use_classes(self, shown: Annotation | None) -> None:
+        """Learn those that are painted; show all, and keep them in the layers."""
+        if shown is not None:
+            self._annotation = painted_part(shown, self._survey.counts if self._survey is not None else {})
+            is_guessed = self.page.kind.said is None
+            keep_annotation(self.page.source.annotation_layers(), shown, is_guessed=is_guessed)
+        self.page.show_classes(shown, self._survey)
 
     # Settings
 
@@ -287,11 +290,10 @@ class TrainDock(Dock):
         self._draw_later.stop()
         if self._save_later.isActive():
             self._remember()
-        self.page.source.close_connections()
+        self.keys.close()
+        for part in (self.page.class_box, self.page.source, self.session, self.live, self.preview):
+            part.close_connections()
         self.run.heard.disconnect(self._on_heard)
-        self.session.close_connections()
-        self.projects.close()
-        self.live.close_connections()
         self._viewer.events.theme.disconnect(self._on_theme)
         self.page.device.release()
         ask_keep_or_stop(self.run)

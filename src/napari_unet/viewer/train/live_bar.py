@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import InputError, UNetError
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import engine
+from napari_unet.viewer.key_button import KeyButton
+from napari_unet.viewer.keys import LIVE, Keys
 from napari_unet.viewer.live.report import LiveReport
 from napari_unet.viewer.live.run import live_run_of
 from napari_unet.viewer.style import set_tone
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
     from napari_unet.viewer.train.setup_page import SetupPage
     from napari_unet.viewer.train.source import SourceBox
-
-KEY = "Shift-L"
 
 
 class LiveBar(QWidget):
@@ -34,9 +34,13 @@ class LiveBar(QWidget):
         Whose layers are painted on.
     page : SetupPage
         Where they are chosen, and where the model goes.
+    keys : Keys
+        Which key is the switch.
     """
 
-    def __init__(self, viewer: napari.Viewer, page: SetupPage, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: napari.Viewer, page: SetupPage, keys: Keys, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.run = live_run_of(viewer)
         self._page = page
@@ -44,17 +48,23 @@ class LiveBar(QWidget):
         self.button.setCheckable(True)
         self.button.setAutoDefault(False)
         self.button.setToolTip(
-            f"Paint a few strokes of each class, and watch the segmentation appear and improve ({KEY})."
+            "Paint a few strokes of each class, and watch the segmentation appear and improve."
         )
+        self.key = KeyButton(keys, LIVE)
+        self.key.refused.connect(self._say_key)
         self.line = QLabel()
         self.line.setWordWrap(True)
         self.line.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.button)
+        switch = QHBoxLayout()
+        switch.addWidget(self.button, 1)
+        switch.addWidget(self.key)
+        layout.addLayout(switch)
         layout.addWidget(self.line)
         self.button.clicked.connect(self.switch)
+        keys.pressed.connect(self._on_key)
         self.run.heard.connect(self.draw)
         self.draw()
 
@@ -77,8 +87,20 @@ class LiveBar(QWidget):
         """Hear no more of the run; the dock is going."""
         self.run.heard.disconnect(self.draw)
 
+    def _on_key(self, command: str) -> None:
+        if command == LIVE:
+            self.button.click()
+
+    def _say_key(self, problem: str) -> None:
+        self.draw()
+        if problem:
+            self._warn(problem)
+
     def _say_problem(self, problem: str) -> None:
         self.button.setChecked(False)
+        self._warn(problem)
+
+    def _warn(self, problem: str) -> None:
         self.line.setText(problem)
         set_tone(self.line, "warning")
         self.line.show()

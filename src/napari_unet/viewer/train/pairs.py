@@ -40,6 +40,14 @@ def labels_layers(layers: Iterable[Layer]) -> list[LabelsLayer]:
     return [la for la in layers if isinstance(la, LabelsLayer) and (_is_prediction(la) or not _is_ours(la))]
 
 
+def with_pair(pairs: Sequence[LayerPair], pair: LayerPair) -> list[LayerPair]:
+    """Return ``pairs`` with one more, in the place of the first of the same image if there is one."""
+    same = [i for i, other in enumerate(pairs) if pair.images and other.images == pair.images]
+    kept = [(i, other) for i, other in enumerate(pairs) if i not in same]
+    kept.append((same[0] if same else len(pairs), pair))
+    return [other for _, other in sorted(kept, key=lambda numbered: numbered[0])]
+
+
 def has_gone(pair: LayerPair, layers: Iterable[Layer]) -> bool:
     """Whether layers were chosen and none of them is there any more."""
     present = {id(la) for la in layers}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, QTimer
@@ -16,8 +15,9 @@ from napari_unet.settings import Device, TrainSettings
 from napari_unet.viewer.device_line import DeviceLine
 from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.form import SettingsForm
+from napari_unet.viewer.keys import Keys
 from napari_unet.viewer.session.button import ProjectButton
-from napari_unet.viewer.train.classes import ClassTable
+from napari_unet.viewer.train.class_box import ClassBox
 from napari_unet.viewer.train.kind_box import KindBox
 from napari_unet.viewer.train.output import OutputRow
 from napari_unet.viewer.train.preflight import Choices, Preflight, examine
@@ -43,7 +43,9 @@ class SetupPage(QScrollArea):
         The parts, from top to bottom.
     """
 
-    def __init__(self, viewer: napari.Viewer, engine: Engine, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: napari.Viewer, engine: Engine, keys: Keys, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -51,7 +53,8 @@ class SetupPage(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.source = SourceBox(viewer)
         self.kind = KindBox()
-        self.classes = ClassTable()
+        self.class_box = ClassBox(viewer, self.source, keys)
+        self.classes = self.class_box.table
         self.start = StartFrom()
         self.form = SettingsForm(
             TrainSettings, basic=["minutes"], name="train_settings", hidden=["labels_are"]
@@ -83,7 +86,7 @@ class SetupPage(QScrollArea):
             label.setBuddy(buddy)
             rows.addRow(label, widget)
             if widget is self.kind:
-                rows.addRow(self.classes)
+                rows.addRow(self.class_box)
         minutes = self.form.fields["minutes"].native
         label = next(la for la in self.form.native.findChildren(QLabel) if la.buddy() is minutes)
         rows.addRow(label, minutes)  # taken from the form, so that all fields stand in one column
@@ -183,9 +186,10 @@ class SetupPage(QScrollArea):
             self._probed = wanted
             self.device.probe(wanted)
 
-    def show_classes(self, annotation: Annotation | None, counts: Mapping[int, int]) -> None:
-        """Show the classes and their pixels."""
-        self.classes.show_annotation(annotation, counts)
+    def show_classes(self, annotation: Annotation | None, survey: Survey | None) -> None:
+        """Show the classes, and what is painted of them."""
+        counts, strokes = (survey.counts, survey.strokes) if survey is not None else ({}, {})
+        self.class_box.show_annotation(annotation, counts, strokes)
 
     def mark(self, check: Preflight) -> None:
         """Frame what has to be corrected before training can start."""

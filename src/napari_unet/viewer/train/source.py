@@ -14,6 +14,7 @@ from napari_unet.errors import InputError, UNetError
 from napari_unet.images import AnnotatedImage, ArrayLike
 from napari_unet.viewer.train.folders import FolderPair
 from napari_unet.viewer.train.new_annotation import add_annotation_layer
+from napari_unet.viewer.train.painting import PaintListener
 from napari_unet.viewer.train.pair_row import PairRow
 from napari_unet.viewer.train.pairs import (
     LayerPair,
@@ -23,16 +24,13 @@ from napari_unet.viewer.train.pairs import (
     labels_layers,
     pair_of,
     read_pair,
+    with_pair,
 )
 from napari_unet.viewer.train.regions import Placement
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
-
-
-_QUICKLY_COUNTED = 1 << 22
-"""Pixels of a labels layer that are counted again whenever it is drawn; larger ones when painted, and by Train."""
 
 
 class SourceBox(QWidget):
@@ -54,7 +52,7 @@ class SourceBox(QWidget):
         self._viewer = viewer
         self._is_guessed = True
         self.rows: list[PairRow] = []
-        self._listened: list[tuple[Any, Callable[..., None]]] = []
+        self._paint_listener = PaintListener(self._on_painted)
         self.use_layers = QRadioButton("Layers")
         self.use_layers.setToolTip("Learn from layers of this viewer.")
         self.use_folders = QRadioButton("Folders")
@@ -76,7 +74,9 @@ class SourceBox(QWidget):
         self.add_pair = QPushButton("Add pair")
         self.add_pair.setToolTip("Learn from one more image with its labels.")
         self.new_annotation = QPushButton("New annotation layer")
-        self.new_annotation.setToolTip("Add an empty labels layer that fits the image, ready to paint on.")
+        self.new_annotation.setToolTip(
+            "Add an empty labels layer that fits the image, ready to paint two classes on."
+        )
         buttons = QHBoxLayout()
         buttons.addWidget(self.new_annotation)
         buttons.addWidget(self.add_pair)
@@ -186,6 +186,11 @@ class SourceBox(QWidget):
         self._show(pairs)
         self.changed.emit()
 
+    def learn_from(self, pair: LayerPair) -> None:
+        """Learn from this pair: in place of others of the same image, else as one pair more."""
+        self.use_layers.setChecked(True)
+        self.show_pairs(with_pair([] if self._is_guessed else self.pairs, pair))
+
     def use_labels(self, labels: Labels) -> LayerPair:
         """Learn from these labels: in place of others of the same image, else as one pair more. Returns the pair."""
         self.use_layers.setChecked(True)
@@ -193,8 +198,7 @@ class SourceBox(QWidget):
         known = next((pair for pair in pairs if pair.labels is labels), None)
         pair = known or pair_of(labels, list(self._viewer.layers))
         if known is None:
-            others = [other for other in pairs if not pair.images or other.images != pair.images]
-            self.show_pairs([*others, pair])
+            self.learn_from(pair)
         return pair
 
     def close_connections(self) -> None:
@@ -203,7 +207,7 @@ class SourceBox(QWidget):
         for emitter in self._layer_events:
             emitter.disconnect(self._on_layers)
         self._viewer.layers.selection.events.changed.disconnect(self._on_layers)
-        self._listen([])
+        self._paint_listener.listen(())
 
     def _image_layers(self) -> list[Any]:
         return image_layers(list(self._viewer.layers))
@@ -229,27 +233,12 @@ class SourceBox(QWidget):
         order = [w for r in self.rows for w in (r.images, r.labels, r.remove, r.axes)]
         for before, after in pairwise([self.use_folders, *order, self.new_annotation, self.add_pair]):
             self.setTabOrder(before, after)
-        self._listen([pair.labels for pair in self.pairs if pair.labels is not None])
+        self._listen_to_labels()
 
-    def _listen(self, layers: list[Any]) -> None:
-        for emitter, callback in self._listened:
-            emitter.disconnect(callback)
-        self._listened = []
-        for layer in layers:
-            events = layer.events
-            for emitter in (events.paint, events.data, events.labels_update):
-                emitter.connect(self._on_painted)
-                self._listened.append((emitter, self._on_painted))
-            events.set_data.connect(self._on_drawn)
-            self._listened.append((events.set_data, self._on_drawn))
+    def _listen_to_labels(self) -> None:
+        self._paint_listener.listen(pair.labels for pair in self.pairs if pair.labels is not None)
 
-    def _on_drawn(self, event: Any) -> None:
-        """A layer was drawn anew: maybe after an undo, which napari does not announce otherwise."""
-        if event.source.data.size <= _QUICKLY_COUNTED:
-            self._on_painted(event)
-
-    def _on_painted(self, event: Any) -> None:
-        layer = event.source
+    def _on_painted(self, layer: Labels) -> None:
         for key, _ in self.annotations():
             if not self.uses_folders and key[0] == id(layer):
                 self.painted.emit(key)
@@ -264,7 +253,7 @@ class SourceBox(QWidget):
 
     def _on_edited(self) -> None:
         self._is_guessed = False
-        self._listen([pair.labels for pair in self.pairs if pair.labels is not None])
+        self._listen_to_labels()
         self.changed.emit()
 
     def _on_add_pair(self) -> None:
@@ -286,15 +275,13 @@ class SourceBox(QWidget):
         chosen = row.pair.images or (images[-1:] and (images[-1],))
         if not chosen:
             return
-        pairs = self.pairs
         try:
             layer = add_annotation_layer(self._viewer, chosen)
         except (UNetError, MemoryError) as error:
             row.mark("images", str(error) or "The image is too large for a labels layer in memory.")
             return
         if not self._is_guessed:
-            pairs[self.rows.index(row)] = LayerPair(row.pair.images, layer)
-            self.show_pairs(pairs)
+            self.learn_from(LayerPair(chosen, layer))
 
 
 def _same(data: Any) -> Any:

@@ -17,9 +17,12 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet.errors import UNetError
 from napari_unet.images import ArrayLike
 from napari_unet.labels import KindGuess, LabelSummary, infer_kind, summarize_labels
+from napari_unet.viewer.train.strokes import count_strokes
 
 _BLOCK = 1 << 20
 _TABLE = 1 << 16
+_SPARSE = 0.25
+"""Painted fraction of the pixels up to which labels can be scribbles."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Survey:
     ----------
     counts : dict
         Pixels by value as painted, 0 included.
+    strokes : dict
+        Connected pieces by value, of annotations so sparse that they can be scribbles.
     guess : KindGuess
         What the labels probably mean.
     error : str
@@ -37,6 +42,7 @@ class Survey:
     """
 
     counts: dict[int, int] = field(default_factory=dict)
+    strokes: dict[int, int] = field(default_factory=dict)
     guess: KindGuess = field(default_factory=lambda: KindGuess(None, ""))
     error: str = ""
 
@@ -44,6 +50,7 @@ class Survey:
 @dataclass(frozen=True)
 class _Counted:
     counts: dict[int, int]
+    strokes: dict[int, int]
     summary: LabelSummary
 
 
@@ -142,8 +149,7 @@ class Surveyor(QObject):
                     return
                 if key not in known:
                     labels = opens()
-                    counts = count_values(labels, lambda: number != self._number)
-                    known[key] = _Counted(counts, summarize_labels(labels))
+                    known[key] = _count(labels, lambda: number != self._number)
                 found.append((key, known[key]))
         except UNetError as error:
             self._say(number, Survey(error=str(error)))
@@ -168,10 +174,19 @@ class Surveyor(QObject):
             return
         self._known.update(answer)
         counts: Counter[int] = Counter()
+        strokes: Counter[int] = Counter()
         for _, counted in answer:
             counts.update(counted.counts)
+            strokes.update(counted.strokes)
         guess = infer_kind([counted.summary for _, counted in answer]) if answer else KindGuess(None, "")
-        self.surveyed.emit(Survey(dict(sorted(counts.items())), guess))
+        self.surveyed.emit(Survey(dict(sorted(counts.items())), dict(strokes), guess))
+
+
+def _count(labels: ArrayLike, cancelled: Callable[[], bool]) -> _Counted:
+    counts = count_values(labels, cancelled)
+    n_painted = sum(pixels for value, pixels in counts.items() if value > 0)
+    is_sparse = len(labels.shape) >= 2 and n_painted <= prod(labels.shape) * _SPARSE
+    return _Counted(counts, count_strokes(labels, cancelled) if is_sparse else {}, summarize_labels(labels))
 
 
 def _blocks(labels: ArrayLike) -> Iterator[NDArray[Any]]:
