@@ -161,7 +161,7 @@ class Autosave(QObject):
         return self._collect()
 
     def wait(self, seconds: float = 5.0) -> bool:
-        """Keep what is there now and wait for the disk; returns whether all is kept. For tests and measurements."""
+        """Keep what is there now and wait for the disk; returns whether all is kept."""
         until = time.monotonic() + seconds
         while True:
             self.look()
@@ -232,8 +232,9 @@ class Autosave(QObject):
             self._adopted, self._failed = [], []
 
     def _is_behind(self) -> bool:
-        images_left = self._kept.images is None or self._kept.images.is_busy
-        return images_left or any(each.follower.is_behind for each in self._kept.painted.values())
+        if self._kept.images is None or self._kept.images.is_busy:
+            return True
+        return any(each.follower.is_behind for each in self._kept.painted.values())
 
     def _collect(self) -> Collected:
         painted = [each for each in self._kept.painted.values() if each.is_begun]
@@ -258,21 +259,22 @@ class Autosave(QObject):
 
     def _known(self, layer: Any) -> dict[str, Any]:
         """What an image is recognised by, and its copy, as far as that is known."""
-        if self._kept.images is None and self.folder is not None:
-            self._kept.images = ImageCopies(self.folder)
-        if self._kept.images is None:
+        if self.folder is None:
             return {}
+        if self._kept.images is None:
+            self._kept.images = ImageCopies(self.folder)
         known = self._kept.images.look(layer)
         return {"fingerprint": known.fingerprint, "copy_name": known.copy_name}
 
     # Beginning and ending
 
     def _end(self, *, remove: bool) -> None:
-        for each in self._kept.painted.values():
+        kept = self._kept
+        for each in kept.painted.values():
             each.follower.close()
-        if self._kept.images is not None:
-            self._kept.images.close()
-        self._kept.writer.close(remove=remove)
+        if kept.images is not None:
+            kept.images.close()
+        kept.writer.close(remove=remove)
 
     def _fail(self, problem: UNetError) -> None:
         """Say it, and begin anew in a while; what was written so far stays until the new session has everything."""
