@@ -35,7 +35,7 @@ def test_who_comes_later_hears_of_what_was_before():
     assert first.values == second.values == {1, 2}
     for follower in (first, second, second):
         follower.close()
-    assert not following._SHARED
+    assert id(layer) not in following._SHARED
 
 
 def test_another_layer_in_its_place():
@@ -46,8 +46,9 @@ def test_another_layer_in_its_place():
     array = copy_of(follower)
     follower.follow(other)
     np.testing.assert_array_equal(copy_of(follower, array), other.data)
+    assert id(one) not in following._SHARED
     follower.close()
-    assert not following._SHARED
+    assert id(other) not in following._SHARED
 
 
 def test_data_of_another_shape():

@@ -279,6 +279,8 @@ class LiveRun(QObject):
     def _on_viewer_closed(self) -> None:
         self._is_open = False
         self._timer.stop()
+        for watcher in self._watchers:
+            watcher.close()
         if self._job is not None:
             self._job.stop()
 

@@ -238,12 +238,8 @@ class Autosave(QObject):
 
     def _collect(self) -> Collected:
         painted = [each for each in self._kept.painted.values() if each.is_begun]
-        collected = collect(
-            self._viewer(),
-            self._chosen,
-            [each.follower.layer for each in painted],
-            [each.file for each in painted],
-        )
+        layers, files = [each.follower.layer for each in painted], [each.file for each in painted]
+        collected = collect(self._viewer(), self._chosen, layers, files)
         update = {
             "created": self._kept.created,
             "models": tuple(self._models),
