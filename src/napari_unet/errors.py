@@ -54,6 +54,10 @@ class StorageError(UNetError):
     """A folder without write permission, or a full disk."""
 
 
+class SessionError(UNetError):
+    """A session or a project folder that cannot be opened: damaged, newer than this version, or not one."""
+
+
 class DeviceError(UNetError):
     """The chosen device cannot do the work."""
 

@@ -50,14 +50,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise _storage_error(path, error) from error
+        raise storage_error(path, error) from error
     finally:
         if temporary is not None:
             with suppress(OSError):  # gone already: it was renamed
                 os.unlink(temporary)
 
 
-def _storage_error(path: Path, error: OSError) -> StorageError:
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Why a file could not be written, in words."""
     if error.errno in (ENOSPC, EDQUOT):
         return StorageError(
             f"The disk is full: {path.name} could not be written to {path.parent}.",

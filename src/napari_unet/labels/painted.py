@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.errors import ShapeMismatchError
 from napari_unet.events import Box
 from napari_unet.labels.snapshot import LabelBlocks, block_sides
 
@@ -53,29 +50,8 @@ class PaintedLabels:
         ShapeMismatchError
             If they are not of the region's shape, or that is not inside of the image.
         """
-        inside = all(0 <= low <= high <= size for (low, high), size in zip(region, self.shape, strict=True))
-        if labels.shape != tuple(high - low for low, high in region) or not inside:
-            raise ShapeMismatchError(
-                f"Labels of the shape {labels.shape} do not fit the region {region} of {self.shape}."
-            )
-        for index, whole in self._blocks(region):
-            common = [
-                (max(low, first), min(high, last))
-                for (low, high), (first, last) in zip(region, whole, strict=True)
-            ]
-            new = labels[
-                tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True))
-            ]
-            block = self._labels.blocks.get(index)
-            if block is None:
-                if not new.any():
-                    continue
-                block = np.zeros([last - first for first, last in whole], self.dtype)
-                self._labels.blocks[index] = block
-            block[
-                tuple(slice(a - first, b - first) for (a, b), (first, _) in zip(common, whole, strict=True))
-            ] = new
-            self._note(index, block, [first for first, _ in whole])
+        for index in self._labels.write(region, labels):
+            self._note(index)
 
     def counts(self) -> dict[int, int]:
         """Pixels of every value but 0."""
@@ -89,26 +65,14 @@ class PaintedLabels:
         """Where a value is painted: for each block that holds it, positions ``(n, number of axes)``."""
         return [block[value] for block in self._places.values() if value in block]
 
-    def _note(self, index: tuple[int, ...], block: NDArray[np.int64], origin: list[int]) -> None:
+    def _note(self, index: tuple[int, ...]) -> None:
         """Remember where what is in a block, or that nothing is left of it."""
-        where = np.nonzero(block)
-        if not len(where[0]):
-            del self._labels.blocks[index]
+        block = self._labels.blocks.get(index)
+        if block is None:
             self._places.pop(index, None)
             return
-        values, places = block[where], np.stack(where, axis=1).astype(np.int32) + np.array(origin, np.int32)
-        self._places[index] = {int(value): places[values == value] for value in np.unique(values)}
-
-    def _blocks(self, region: Box) -> Iterator[tuple[tuple[int, ...], Box]]:
-        """Index and bounds of the blocks that a region touches."""
+        where = np.nonzero(block)
         sides = block_sides(len(self.shape))
-        for index in product(
-            *(range(low // side, -(-high // side)) for (low, high), side in zip(region, sides, strict=True))
-        ):
-            yield (
-                index,
-                tuple(
-                    (i * side, min((i + 1) * side, size))
-                    for i, side, size in zip(index, sides, self.shape, strict=True)
-                ),
-            )
+        origin = np.array([i * side for i, side in zip(index, sides, strict=True)], np.int32)
+        values, places = block[where], np.stack(where, axis=1).astype(np.int32) + origin
+        self._places[index] = {int(value): places[values == value] for value in np.unique(values)}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_unet.errors import ShapeMismatchError
+from napari_unet.events import Box
 
 WHOLE = 32 * 2**20
 """Up to this many bytes a plain copy is quicker than looking for the painted blocks."""
@@ -57,6 +61,66 @@ class LabelBlocks:
                 from_.append(slice(low - i * side, high - i * side))
             out[tuple(into)] = block[tuple(from_)]
         return out[tuple(0 if s else slice(None) for s in squeezed)]
+
+    def write(self, region: Box, labels: NDArray[Any]) -> list[tuple[int, ...]]:
+        """Replace a region; a block that nothing is left in is dropped.
+
+        Parameters
+        ----------
+        region : Box
+            Half-open bounds for every axis, inside the array.
+        labels : ndarray of int, of the region's shape
+            Values that fit the type.
+
+        Returns
+        -------
+        list of tuple of int
+            Indices of the blocks that were written to, dropped ones included.
+
+        Raises
+        ------
+        ShapeMismatchError
+            If they are not of the region's shape, or that is not inside of the array.
+        """
+        inside = len(region) == len(self.shape) and all(
+            0 <= low <= high <= size for (low, high), size in zip(region, self.shape, strict=True)
+        )
+        if not inside or labels.shape != tuple(high - low for low, high in region):
+            raise ShapeMismatchError(
+                f"Labels of the shape {labels.shape} do not fit the region {region} of {self.shape}."
+            )
+        written = []
+        for index, whole in blocks_of(region, self.shape):
+            into, from_ = [], []
+            for (low, high), (first, last) in zip(region, whole, strict=True):
+                start, stop = max(low, first), min(high, last)
+                into.append(slice(start - first, stop - first))
+                from_.append(slice(start - low, stop - low))
+            new, block = labels[tuple(from_)], self.blocks.get(index)
+            if block is None:
+                if not new.any():
+                    continue
+                block = self.blocks[index] = np.zeros([last - first for first, last in whole], self.dtype)
+            block[tuple(into)] = new
+            if not block.any():
+                del self.blocks[index]
+            written.append(index)
+        return written
+
+
+def blocks_of(region: Box, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Box]]:
+    """Index and bounds of every block of an array that a region touches."""
+    sides = block_sides(len(shape))
+    for index in product(
+        *(range(low // side, -(-high // side)) for (low, high), side in zip(region, sides, strict=True))
+    ):
+        yield (
+            index,
+            tuple(
+                (i * side, min((i + 1) * side, size))
+                for i, side, size in zip(index, sides, shape, strict=True)
+            ),
+        )
 
 
 def snapshot_labels(labels: Any) -> Any:

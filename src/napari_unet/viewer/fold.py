@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 
 class Fold(QWidget):
@@ -15,11 +15,22 @@ class Fold(QWidget):
     -------
     toggled(bool)
         Unfolded or folded.
+
+    Parameters
+    ----------
+    title : str
+        The heading.
+    content : QWidget
+        What is folded.
+    corner : QWidget, optional
+        Stands at the end of the heading, folded or not.
     """
 
     toggled = Signal(bool)
 
-    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, title: str, content: QWidget, parent: QWidget | None = None, *, corner: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._content = content
         self.button = QToolButton()
@@ -32,7 +43,11 @@ class Fold(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(self.button)
+        heading = QHBoxLayout()
+        heading.addWidget(self.button)
+        if corner is not None:
+            heading.addWidget(corner)
+        column.addLayout(heading)
         column.addWidget(content)
         self.button.toggled.connect(self._on_toggled)
         self._on_toggled(False)

@@ -179,6 +179,11 @@ def selection_kept(viewer: ViewerModel) -> Iterator[None]:
         viewer.layers.selection.active = active
 
 
+def without_proxy(thing: Any) -> Any:
+    """Return the viewer or the layer itself: napari hands plugins proxies, a new one each time."""
+    return getattr(thing, "__wrapped__", thing)
+
+
 def unique_name(viewer: ViewerModel, name: str) -> str:
     """Return ``name``, or ``name 2``, ``name 3``... where a layer is called that already."""
     taken = {layer.name for layer in viewer.layers}

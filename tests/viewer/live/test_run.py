@@ -155,6 +155,32 @@ def test_what_cannot_be_painted_on_is_refused(make_napari_viewer, live_worker, t
     assert not live_worker.jobs
 
 
+def test_a_lost_process_is_replaced_once_and_gets_every_stroke(live, tmp_path):
+    live.labels.paint((20, 30), 1)
+    live.run._on_tick()
+    (tmp_path / "m.safetensors").write_bytes(b"")
+    say(
+        live,
+        Started("CPU"),
+        LiveState("learning", 3, 0.5, {1: 9}),
+        ModelSaved(str(tmp_path / "m.safetensors")),
+    )
+    lost = Failed("Live learning ended unexpectedly.", "Start again.", "JobLostError")
+    say(live, lost)
+    assert live.run.report.phase == "starting"
+    assert "everything that was painted" in live.run.report.notices[-1].text
+    assert len(live.worker.requests) == 2
+    assert live.worker.requests[-1].start_from == tmp_path / "m.safetensors"
+    live.run._on_tick()
+    heard = np.zeros((60, 70), int)
+    for painted in told(live, Painted):
+        heard[tuple(slice(*bounds) for bounds in painted.region)] = painted.labels
+    np.testing.assert_array_equal(heard, live.labels.data)
+    say(live, lost)
+    assert live.run.report.phase == "failed"
+    assert "switch live learning on again" in live.run.report.failure.remedy
+
+
 def test_what_the_previews_are_sure_of_is_kept(live):
     assert live.run.preview_of(live.labels) is None
     labels, doubt = np.ones((10, 70), np.uint8), np.full((10, 70), 30, np.uint8)

@@ -18,6 +18,8 @@ from napari_unet.viewer.results import add_prediction, paint_region
 if TYPE_CHECKING:
     import napari
 
+    from napari_unet.viewer.train.pairs import LayerPair
+
 OPACITY = 0.4
 LARGEST_IN_MEMORY = 1 << 29
 """Bytes from which on a preview lies in a nameless file, of which only what was predicted takes room."""
@@ -110,6 +112,48 @@ class PreviewLayer:
         names = [layer.name for layer in layers]
         if self.annotation_layer.name in names:
             layers.move(names.index(self.layer.name), names.index(self.annotation_layer.name))
+
+
+class PreviewLayers:
+    """The previews of a live run, one beside each labels layer, made when they are first needed."""
+
+    def __init__(self) -> None:
+        self._by_image: dict[int, PreviewLayer] = {}
+
+    @property
+    def layers(self) -> list[LabelsLayer]:
+        """Their layers."""
+        return [preview.layer for preview in self._by_image.values()]
+
+    def show(self, viewer: napari.Viewer, pair: LayerPair, annotation: Annotation, event: Preview) -> bool:
+        """Draw a finished piece; returns whether there is a layer to draw on: the user may not want it."""
+        if pair.labels is None:
+            return False
+        if event.image not in self._by_image:
+            self._by_image[event.image] = PreviewLayer(viewer, pair.images[0], pair.labels, annotation)
+        preview = self._by_image[event.image]
+        if preview.is_there:
+            preview.take(event)
+            preview.draw()
+        return preview.is_there
+
+    def beside(self, labels: LabelsLayer | None) -> PreviewLayer | None:
+        """The preview of a labels layer; ``None`` where nothing is to be seen."""
+        for preview in self._by_image.values():
+            if preview.annotation_layer is labels and preview.is_there:
+                return preview
+        return None
+
+    def put_below(self, labels: LabelsLayer, instead_of: LabelsLayer) -> None:
+        """Let a preview belong to other labels."""
+        for preview in self._by_image.values():
+            if preview.annotation_layer is instead_of:
+                preview.annotation_layer = labels
+
+    def use(self, annotation: Annotation) -> None:
+        """Show these classes from now on."""
+        for preview in self._by_image.values():
+            preview.use(annotation)
 
 
 def room(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

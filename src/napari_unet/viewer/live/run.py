@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import time
+from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_unet.errors import JobLostError, UNetError
 from napari_unet.events import (
     Event,
     Failed,
@@ -26,11 +29,19 @@ from napari_unet.labels import Annotation
 from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
-from napari_unet.viewer.layers import annotation_of, image_from_layers, level_for, set_annotation
-from napari_unet.viewer.live.paintable import check_paintable, classes_of
-from napari_unet.viewer.live.preview import PreviewLayer
+from napari_unet.viewer.layers import (
+    annotation_of,
+    image_from_layers,
+    level_for,
+    set_annotation,
+    without_proxy,
+)
+from napari_unet.viewer.live.classes import known_classes
+from napari_unet.viewer.live.following import Follower, follow
+from napari_unet.viewer.live.paintable import check_paintable
+from napari_unet.viewer.live.preview import PreviewLayer, PreviewLayers
+from napari_unet.viewer.live.report import LiveReport, Phase
 from napari_unet.viewer.live.sight import region_in_view
-from napari_unet.viewer.live.watcher import LabelsWatcher
 from napari_unet.viewer.places import centre_on
 from napari_unet.viewer.remembered import add_recent_model
 from napari_unet.viewer.train.pairs import LayerPair
@@ -42,25 +53,8 @@ if TYPE_CHECKING:
 TICK = 100
 """Milliseconds between two looks at what was painted and where one looks."""
 
-Phase = Literal["off", "starting", "waiting", "learning", "resting", "stopping", "failed"]
-
-
-@dataclass(frozen=True)
-class LiveReport:
-    """How the run is, for any dock that shows it."""
-
-    phase: Phase = "off"
-    device: str = ""
-    steps: int = 0
-    painted: dict[int, int] = field(default_factory=dict)
-    model_path: Path | None = None
-    notices: tuple[Notice, ...] = ()
-    failure: Failed | None = None
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it is on, or about to be, or about to end."""
-        return self.phase not in ("off", "failed")
+LOST_AGAIN = 60.0
+"""Seconds; a run whose process is lost twice within them is not begun a third time by itself."""
 
 
 class LiveRun(QObject):
@@ -80,15 +74,18 @@ class LiveRun(QObject):
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self.report = LiveReport()
-        self._viewer = ref(_without_proxy(viewer))
+        self._viewer = ref(without_proxy(viewer))
         self._is_open = True
         self._watched = False
         self._job: Any = None
         self._number = 0
+        self._engine: Engine | None = None
+        self._request: LiveRequest | None = None
+        self._lost_at = -inf
         self._annotation: Annotation | None = None
         self._pairs: list[LayerPair] = []
-        self._watchers: list[LabelsWatcher] = []
-        self._previews: list[PreviewLayer | None] = []
+        self._watchers: list[Follower] = []
+        self._previews = PreviewLayers()
         self._view: Looking | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
@@ -123,17 +120,25 @@ class LiveRun(QObject):
         )
         for pair, image in zip(pairs, images, strict=True):
             check_paintable(pair, image.label_shape)
-        self._number += 1
         self._pairs = pairs
-        self._watchers = [LabelsWatcher(pair.labels) for pair in pairs if pair.labels is not None]
-        self._previews = [None] * len(pairs)
-        self._view = None
-        self._annotation = classes_of(self._layers, set())
-        request = LiveRequest(images, self._annotation, settings, output, start_from)
+        self._previews = PreviewLayers()
+        self._annotation = known_classes(self._layers, self._annotation, set())
+        self._engine = engine
         self.report = LiveReport(phase="starting")
-        self._job = engine.submit(request, partial(self._on_event, self._number))
+        self._begin(LiveRequest(images, self._annotation, settings, output, start_from))
         self._timer.start()
         self.heard.emit()
+
+    def _begin(self, request: LiveRequest) -> None:
+        """Ask for a run, which gets everything that was ever painted."""
+        for watcher in self._watchers:
+            watcher.close()
+        self._watchers = [follow(pair.labels) for pair in self._pairs if pair.labels is not None]
+        self._view = None
+        self._number += 1
+        self._request = request
+        if self._engine is not None:
+            self._job = self._engine.submit(request, partial(self._on_event, self._number))
 
     def stop(self) -> None:
         """End it; the model as it is by then is kept, and so is everything that was painted."""
@@ -156,7 +161,7 @@ class LiveRun(QObject):
     @property
     def preview_layers(self) -> list[Any]:
         """The layers that previews are shown in."""
-        return [preview.layer for preview in self._previews if preview is not None]
+        return self._previews.layers
 
     @property
     def _layers(self) -> list[Labels]:
@@ -165,19 +170,14 @@ class LiveRun(QObject):
 
     def preview_of(self, labels: Labels) -> PreviewLayer | None:
         """What is predicted beside these labels, also once the run has ended; ``None`` where nothing is to be seen."""
-        for pair, preview in zip(self._pairs, self._previews, strict=True):
-            if pair.labels is labels and preview is not None and preview.is_there:
-                return preview
-        return None
+        return self._previews.beside(labels)
 
     def learn_from(self, labels: Labels, instead_of: Labels) -> None:
         """Learn from a layer in place of another one of the same shape; previews go on."""
-        for image, pair in enumerate(self._pairs):
-            if pair.labels is instead_of:
-                self._pairs[image] = LayerPair(pair.images, labels)
-                preview = self._previews[image]
-                if preview is not None:
-                    preview.annotation_layer = labels
+        self._previews.put_below(labels, instead_of)
+        self._pairs = [
+            LayerPair(pair.images, labels) if pair.labels is instead_of else pair for pair in self._pairs
+        ]
         for watcher in self._watchers:
             if watcher.layer is instead_of:
                 watcher.follow(labels)
@@ -214,18 +214,15 @@ class LiveRun(QObject):
 
     def _name_classes(self) -> None:
         """Tell the run of classes that are new."""
-        annotation = classes_of(
-            self._layers, set().union(*(watcher.values for watcher in self._watchers)), self._annotation
-        )
+        painted = set().union(*(watcher.values for watcher in self._watchers))
+        annotation = known_classes(self._layers, self._annotation, painted)
         if annotation == self._annotation:
             return
         self._annotation = annotation
         for pair in self._pairs:
             if pair.labels is not None and annotation_of(pair.labels) != annotation:
                 set_annotation(pair.labels, annotation)
-        for preview in self._previews:
-            if preview is not None:
-                preview.use(annotation)
+        self._previews.use(annotation)
         self._job.send(Renamed(annotation))
 
     # What comes back
@@ -249,20 +246,35 @@ class LiveRun(QObject):
                 self._say(notices=(*self.report.notices, event))
             case Finished():
                 self._end(phase="off")
+            case Failed() if event.kind == JobLostError.__name__ and self.report.phase != "stopping":
+                self._on_lost(event)
             case Failed():
                 self._end(phase="failed", failure=event)
 
+    def _on_lost(self, event: Failed) -> None:
+        """The process that learnt is no more: begin once more with all strokes, but not again and again."""
+        failure = replace(event, remedy="What was painted is all there: switch live learning on again.")
+        now, request, saved = time.monotonic(), self._request, self.report.model_path
+        if request is None or self._annotation is None or now - self._lost_at < LOST_AGAIN:
+            self._end(phase="failed", failure=failure)
+            return
+        self._lost_at = now
+        start_from = saved if saved is not None and saved.is_file() else request.start_from
+        try:
+            self._begin(replace(request, annotation=self._annotation, start_from=start_from))
+        except UNetError:
+            self._end(phase="failed", failure=failure)
+            return
+        notice = Notice(
+            f"{event.problem} Learning began once more, with everything that was painted.", "warning"
+        )
+        self._say(phase="starting", notices=(*self.report.notices, notice))
+
     def _show(self, event: Preview) -> None:
         viewer, pair = self._viewer(), self._pairs[event.image]
-        if viewer is None or pair.labels is None or self._annotation is None:
+        if viewer is None or self._annotation is None:
             return
-        preview = self._previews[event.image]
-        if preview is None:
-            preview = PreviewLayer(viewer, pair.images[0], pair.labels, self._annotation)
-            self._previews[event.image] = preview
-        if preview.is_there:
-            preview.take(event)
-            preview.draw()
+        if self._previews.show(viewer, pair, self._annotation, event):
             self.previewed.emit(event)
 
     def _go(self, event: Suggestion) -> None:
@@ -272,8 +284,8 @@ class LiveRun(QObject):
             return
         if len(self._pairs) > 1:
             for i, pair in enumerate(self._pairs):
-                preview = self._previews[i]
-                for layer in (*pair.images, pair.labels, preview.layer if preview is not None else None):
+                preview = self._previews.beside(pair.labels)
+                for layer in (*pair.images, pair.labels, preview and preview.layer):
                     if layer is not None:
                         layer.visible = i == event.image
         viewer.layers.selection.active = labels
@@ -297,6 +309,8 @@ class LiveRun(QObject):
     def _on_viewer_closed(self) -> None:
         self._is_open = False
         self._timer.stop()
+        for watcher in self._watchers:
+            watcher.close()
         if self._job is not None:
             self._job.stop()
 
@@ -306,12 +320,7 @@ _RUNS: WeakKeyDictionary[Any, LiveRun] = WeakKeyDictionary()
 
 def live_run_of(viewer: napari.Viewer) -> LiveRun:
     """The live run that belongs to ``viewer``, whichever dock asks."""
-    key = _without_proxy(viewer)
+    key = without_proxy(viewer)
     if key not in _RUNS:
         _RUNS[key] = LiveRun(viewer)
     return _RUNS[key]
-
-
-def _without_proxy(viewer: Any) -> Any:
-    """The viewer itself: napari hands plugins a new proxy each time."""
-    return getattr(viewer, "__wrapped__", viewer)

@@ -30,11 +30,17 @@ class LabelsWatcher:
     ----------
     layer : Labels
         Of one resolution.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the data that is compared.
     """
 
     def __init__(self, layer: Labels) -> None:
         self.layer = layer
         self._seen: dict[_Index, NDArray[Any]] = {}  # blocks that hold anything
+        self.shape = tuple(int(n) for n in layer.data.shape)
         self._sides = block_sides(layer.data.ndim)
         self._due: deque[_Index] = deque(self._all())
         self._again = False
@@ -45,18 +51,16 @@ class LabelsWatcher:
         for emitter, callback in self._connections:
             emitter.disconnect(callback)
 
-    def follow(self, layer: Labels) -> None:
-        """Look at another layer of the same shape from now on; what differs from the one before has changed."""
-        self.close()
-        self.layer = layer
-        self._listen()
-        self._due = deque(self._all())
-
     @property
     def values(self) -> set[int]:
         """Values that were seen, without 0."""
         found = {int(value) for block in self._seen.values() for value in np.unique(block)}
         return found - {0}
+
+    @property
+    def known(self) -> list[tuple[Box, NDArray[Any]]]:
+        """Everything that was seen, as regions and their labels; where there is nothing else, all is 0."""
+        return [(self._bounds(index), block) for index, block in self._seen.items()]
 
     def changes(self, view: Box | None) -> list[tuple[Box, NDArray[Any]]]:
         """What has changed, as regions and their labels, copied; what is in view first, the rest as time allows.
@@ -128,6 +132,10 @@ class LabelsWatcher:
 
     def _on_data(self, _event: Any = None) -> None:
         """Other data, or changed from outside: everything is looked at again."""
+        shape = tuple(int(n) for n in self.layer.data.shape)
+        if shape != self.shape:
+            self.shape, self._sides = shape, block_sides(len(shape))
+            self._seen.clear()
         self._due = deque(self._all())
 
     def _put_first(self, indices: Iterator[_Index]) -> None:
@@ -135,7 +143,7 @@ class LabelsWatcher:
         self._due = deque([*first, *(index for index in self._due if index not in first)])
 
     def _all(self) -> Iterator[_Index]:
-        return self._blocks(tuple((0, int(size)) for size in self.layer.data.shape))
+        return self._blocks(tuple((0, size) for size in self.shape))
 
     def _blocks(self, region: Box) -> Iterator[_Index]:
         return product(
@@ -147,8 +155,8 @@ class LabelsWatcher:
 
     def _bounds(self, index: _Index) -> Box:
         return tuple(
-            (i * side, min((i + 1) * side, int(size)))
-            for i, side, size in zip(index, self._sides, self.layer.data.shape, strict=True)
+            (i * side, min((i + 1) * side, size))
+            for i, side, size in zip(index, self._sides, self.shape, strict=True)
         )
 
 

@@ -20,6 +20,7 @@ from napari_unet.viewer.bridge import engine
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.keys import Keys
 from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.session.bar import SessionBar
 from napari_unet.viewer.train import memory
 from napari_unet.viewer.train.classes import (
     annotation_for,
@@ -63,10 +64,11 @@ class TrainDock(Dock):
         self.page = SetupPage(viewer, engine(), self.keys)
         self.live = LiveBar(viewer, self.page, self.keys)
         self.preview = PreviewBar(viewer, self.page.source, self.keys)
+        self.session = SessionBar(viewer, self.page, self.run, self.live.run)
         self.footer = Footer()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        for part in (self.page, self.live, self.preview, self.footer):
+        for part in (self.session, self.page, self.live, self.preview, self.footer):
             layout.addWidget(part)
         self.setAcceptDrops(True)
         memory.restore(self.page)
@@ -102,9 +104,8 @@ class TrainDock(Dock):
 
     def watch(self, window: QWidget) -> None:
         """Notice when the viewer's window goes, and hear its keys."""
-        self.run.watch(window)
-        self.live.run.watch(window)
-        self.keys.watch(window)
+        for each in (self.run, self.live.run, self.session.autosave, self.keys):
+            each.watch(window)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take model files."""
@@ -290,11 +291,9 @@ class TrainDock(Dock):
         if self._save_later.isActive():
             self._remember()
         self.keys.close()
-        self.page.class_box.close_connections()
-        self.page.source.close_connections()
+        for part in (self.page.class_box, self.page.source, self.session, self.live, self.preview):
+            part.close_connections()
         self.run.heard.disconnect(self._on_heard)
-        self.live.close_connections()
-        self.preview.close_connections()
         self._viewer.events.theme.disconnect(self._on_theme)
         self.page.device.release()
         ask_keep_or_stop(self.run)

@@ -11,7 +11,8 @@ from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import engine
 from napari_unet.viewer.key_button import KeyButton
 from napari_unet.viewer.keys import LIVE, Keys
-from napari_unet.viewer.live.run import LiveReport, live_run_of
+from napari_unet.viewer.live.report import LiveReport
+from napari_unet.viewer.live.run import live_run_of
 from napari_unet.viewer.style import set_tone
 from napari_unet.viewer.train.pairs import LayerPair
 

@@ -16,6 +16,7 @@ from napari_unet.viewer.device_line import DeviceLine
 from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.form import SettingsForm
 from napari_unet.viewer.keys import Keys
+from napari_unet.viewer.session.button import ProjectButton
 from napari_unet.viewer.train.class_box import ClassBox
 from napari_unet.viewer.train.kind_box import KindBox
 from napari_unet.viewer.train.output import OutputRow
@@ -38,7 +39,7 @@ class SetupPage(QScrollArea):
 
     Attributes
     ----------
-    source, kind, classes, start, form, rate, output, device, report
+    project, source, kind, classes, start, form, rate, output, device, report
         The parts, from top to bottom.
     """
 
@@ -96,7 +97,8 @@ class SetupPage(QScrollArea):
         column.addWidget(self.source)
         column.addLayout(rows)
         column.addWidget(self.form.native)
-        self.fold = Fold("Set-up", self.choices)
+        self.project = ProjectButton()
+        self.fold = Fold("Set-up", self.choices, corner=self.project)
         self.fold.expand()
         page = QWidget()
         layout = QVBoxLayout(page)

@@ -1,0 +1,33 @@
+"""The classes of what is painted: those that are known, and those whose first stroke was just made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_unet.labels import Annotation, default_annotation
+from napari_unet.viewer.layers import annotation_of
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+
+def known_classes(layers: Sequence[Labels], before: Annotation | None, painted: set[int]) -> Annotation:
+    """Return the classes, with the names and colours they have; at least two.
+
+    Parameters
+    ----------
+    layers : sequence of Labels
+        Where they may have been named; the first that names one counts.
+    before : Annotation or None
+        The classes so far, none of which is lost.
+    painted : set of int
+        Values that are painted.
+    """
+    known = [*(annotation_of(layer) for layer in layers), before]
+    given = {c.value: c for a in reversed(known) if a is not None for c in a.classes if c.value}
+    values = sorted(painted | set(given))
+    if len(values) < 2:
+        values = sorted({*values, 1, 2})
+    annotation = default_annotation("scribbles", values)
+    return annotation.model_copy(update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)})

@@ -1,0 +1,29 @@
+"""How a live run is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from napari_unet.events import Failed, Notice
+
+Phase = Literal["off", "starting", "waiting", "learning", "resting", "stopping", "failed"]
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    """How the run is, for any dock that shows it."""
+
+    phase: Phase = "off"
+    device: str = ""
+    steps: int = 0
+    painted: dict[int, int] = field(default_factory=dict)
+    model_path: Path | None = None
+    notices: tuple[Notice, ...] = ()
+    failure: Failed | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is on, or about to be, or about to end."""
+        return self.phase not in ("off", "failed")

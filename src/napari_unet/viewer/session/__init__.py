@@ -1,0 +1,1 @@
+"""Sessions in the viewer: kept while somebody paints, offered back after a crash, saved as projects."""
