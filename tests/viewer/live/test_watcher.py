@@ -117,16 +117,3 @@ def test_after_close_nothing_is_heard():
     copy.watcher.close()
     layer.paint((20, 20), 1)
     assert not copy.watcher.is_behind
-
-
-def test_another_layer_is_followed_from_what_is_known_on():
-    layer, other = layer_of(90, 80), layer_of(90, 80)
-    layer.data[5:9, 5:9] = 1
-    copy = Copy(layer)
-    other.data[5:9, 5:9], other.data[40, 40] = 1, 2
-    copy.watcher.follow(other)
-    assert copy.follow() == 1  # what both hold is no change
-    layer.paint((70, 70), 2)
-    assert not copy.watcher.is_behind
-    other.paint((20, 20), 2)
-    assert copy.follow() > 0

@@ -126,6 +126,11 @@ class Autosave(QObject):
         if self._ask is not None:
             self._chosen, self._ask = self._ask(), None
 
+    def forget(self, ask: Callable[[], Chosen]) -> None:
+        """The dock that ``ask`` belongs to is no more and cannot be asked: what it said last is followed on."""
+        if self._ask is ask:
+            self._ask = None
+
     def watch(self, window: QWidget) -> None:
         """Notice when the viewer's window goes: the session is then closed."""
         if not self._is_watched:

@@ -81,7 +81,9 @@ class SessionBar(QWidget):
         live.heard.connect(self._on_models)
         page.start.changed.connect(self._on_models)
         self._on_models()
-        self.autosave.attend(self._chosen, lambda: live.report.is_on)
+        autosave, ask = self.autosave, self._chosen
+        autosave.attend(ask, lambda: live.report.is_on)
+        self.destroyed.connect(lambda: autosave.forget(ask))
         removed = limit_unclosed(sessions_folder())
         self.offered = unclosed(sessions_folder())
         if removed:
