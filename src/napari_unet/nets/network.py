@@ -107,6 +107,16 @@ class UNet(nn.Module):
             If the image has other channels or axes, or the network is unpadded and the size does not stay even
             at every pooling.
         """
+        return self.outc(self.features(image))  # type: ignore[no-any-return]
+
+    def features(self, image: Tensor) -> Tensor:
+        """What the output layer sees: from images ``(N, C, *spatial)`` to ``(N, width, *spatial)``.
+
+        Raises
+        ------
+        InputError
+            As :meth:`forward`.
+        """
         settings = self.settings
         if image.ndim != 2 + settings.ndim or image.shape[1] != settings.n_channels:
             raise InputError(
@@ -122,7 +132,7 @@ class UNet(nn.Module):
             features = down(features)
         for up in self._blocks("up"):
             features = up(features, skips.pop())
-        return self.outc(features)  # type: ignore[no-any-return]
+        return features  # type: ignore[no-any-return]
 
     def _blocks(self, kind: Literal["down", "up"]) -> Iterator[nn.Module]:
         return (self.get_submodule(f"{kind}{level}") for level in range(1, self.settings.depth + 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import isfinite
 from typing import Any
@@ -103,11 +103,10 @@ class Optimisation:
         """Of the next step, of all but the kernels that Muon trains."""
         return float(self._groups()[0]["lr"])
 
-    def forward(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Logits in the run's precision."""
+    def forward(self, network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        """What a network, or part of one, makes of images in the run's precision: logits, usually."""
         with self._autocast():
-            logits: Tensor = network(images)
-        return logits
+            return network(images)
 
     def split(self, parts: int) -> None:
         """Take in ``parts`` batches per step from now on, for want of memory; what was begun is dropped."""

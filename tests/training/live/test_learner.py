@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from napari_unet.labels import default_annotation
+from napari_unet.models.starter import Starter
 from napari_unet.nets import UNet
 from napari_unet.training.live import learner as module
 from napari_unet.training.live.learner import Learner, new_network, with_classes
@@ -46,6 +47,29 @@ def test_learns_a_bright_square_from_a_few_pixels(monkeypatch):
     truth = np.zeros(image.shape, bool)
     truth[30:60, 30:60] = True
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
+
+
+def test_the_output_layer_is_there_at_once(monkeypatch):
+    monkeypatch.setattr(module, "PATCH", 32)
+    monkeypatch.setattr(module, "BATCH", 4)
+    image = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32)
+    image[:, 32:] += 2
+    sampler = sampler_of(image)
+    paint(sampler, 1, 30, 8)
+    paint(sampler, 2, 30, 50)
+    annotation = default_annotation("scribbles", [1, 2])
+    torch.manual_seed(0)
+    starter = Starter(UNet(3, 2, width=8, depth=2), 0.01, 3.0)
+    network = starter.network_for(1, 2)
+    with Learner(sampler, annotation, network, CPU, torch.float32, 0) as learner:
+        learner.solve_output(starter)
+        normal = ((image - image.mean()) / image.std())[None]
+        ((_, logits),) = learner.shown().logits(
+            lambda box: normal[(slice(None), *(slice(*b) for b in box))], image.shape
+        )
+    found = logits.argmax(0).numpy()
+    assert (found[:, :24] == 0).mean() > 0.9
+    assert (found[:, 40:] == 1).mean() > 0.9
 
 
 def test_a_class_that_comes_later_is_learnt_too(monkeypatch):

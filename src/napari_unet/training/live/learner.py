@@ -10,10 +10,12 @@ import torch
 
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.labels import Annotation
+from napari_unet.models.starter import Starter
 from napari_unet.nets import UNet, init_weights
 from napari_unet.settings import AugmentationSettings
 from napari_unet.training.augmentation import Augmentation
 from napari_unet.training.batches import Batches
+from napari_unet.training.live.head import solve
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.losses import CombinedLoss, balanced_weights
 from napari_unet.training.optimisation import Optimisation
@@ -95,6 +97,32 @@ class Learner:
         network = with_classes(self._optimisation.network.cpu(), self._annotation, annotation)
         self._annotation = annotation
         self._optimisation = self._optimise(network)
+
+    def solve_output(self, starter: Starter) -> None:
+        """Set the output layer at once to what suits the features at the painted pixels best, in closed form."""
+        network, device = self.network, self._device
+        size = (PATCH,) * network.settings.ndim
+        drawn = [self._sampler.batch(BATCH, size, size) for _ in range(STATISTICS_BATCHES)]
+        batches = [
+            torch.from_numpy(images).to(device).contiguous(memory_format=network.memory_format)
+            for images, _ in drawn
+        ]
+        average = self._optimisation.average
+        average.estimate_statistics(batches, self._optimisation.forward)
+        features, classes = [], []
+        with torch.no_grad():
+            for batch, (_, labels) in zip(batches, drawn, strict=True):
+                found = self._optimisation.forward(network.features, batch).float().movedim(1, -1)
+                painted = torch.from_numpy(labels >= 0).to(device)
+                features.append(found[painted])
+                classes.append(torch.from_numpy(labels).to(device).long()[painted])
+            solution = solve(
+                torch.cat(features), torch.cat(classes), network.settings.n_classes, starter.strength
+            )
+            weight, bias = (solution[:-1] * starter.scale).T, solution[-1] * starter.scale
+            for each in (network, self._optimisation.network):
+                layer = each.outc.conv
+                layer.load_state_dict({"weight": weight.reshape_as(layer.weight), "bias": bias})
 
     def learn(self, seconds: float, interrupted: Callable[[], bool] = lambda: False) -> float:
         """Learn for so long or until interrupted, at least one step.

@@ -29,6 +29,7 @@ from napari_unet.events import (
 from napari_unet.images import Normalisation
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.models.files import load_model
+from napari_unet.models.starter import read_starter
 from napari_unet.requests import Capped, Keep, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.training.live.learner import Learner, new_network, with_classes
 from napari_unet.training.live.pixels import alike, answer_of, read_normalised
@@ -123,8 +124,11 @@ class Session:
         self._suggestions = Suggestions(shapes, request.settings.seed)
         self._is_asked = False
         self._copies: list[Path] = []
+        self._starter = read_starter() if parent is None and request.settings.starter else None
         if parent is not None:
             network = with_classes(parent.network, parent.record.annotation, request.annotation)
+        elif self._starter is not None:
+            network = self._starter.network_for(request.images[0].n_channels, len(request.annotation.classes))
         else:
             width = request.settings.width or WIDTH["cpu" if device.type == "cpu" else "gpu"]
             n_channels = request.images[0].n_channels
@@ -149,6 +153,8 @@ class Session:
                 ready = sum(n > 0 for n in self._sampler.class_counts) > 1
                 resting = ready and began - self._painted_at > self._request.settings.rest_after
                 now: State = "waiting" if not ready else "resting" if resting else "learning"
+                if now == "learning" and self._starter is not None and not self._learner.steps:
+                    self._learner.solve_output(self._starter)
                 loss = self._learner.learn(SLICE, self._has_news) if now == "learning" else nan
                 if now == "learning" or state != now:
                     yield LiveState(now, self._learner.steps, loss, self._sampler.counts)
