@@ -21,16 +21,17 @@ from napari_unet.viewer.napari_keys import used_by_napari
 if TYPE_CHECKING:
     import napari
 
-LIVE, ACCEPT, ACCEPT_HERE = "live", "accept", "accept here"
+LIVE, ACCEPT, ACCEPT_HERE, WHERE_NEXT = "live", "accept", "accept here", "where next"
 """What has a key, beside the classes."""
 
 _FILE = "keys"
 # No letter that opens a menu of napari's, and none that macOS turns into an accent (E, I, N, U).
-_DEFAULTS = {LIVE: "Alt+T", ACCEPT: "Alt+A", ACCEPT_HERE: "Alt+Q"}
+_DEFAULTS = {LIVE: "Alt+T", ACCEPT: "Alt+A", ACCEPT_HERE: "Alt+Q", WHERE_NEXT: "Alt+G"}
 _WORDS = {
     LIVE: "switches Live on and off",
     ACCEPT: "accepts what is sure in view",
     ACCEPT_HERE: "accepts what is sure under the pointer",
+    WHERE_NEXT: "goes to where a label helps most",
 }
 # The digits from 1 to 9 and 0: what systems call the keys in the upper row. X11 and Wayland, and Windows, number
 # them by their place in the native scan code; macOS in the native virtual key.

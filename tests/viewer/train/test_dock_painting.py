@@ -9,9 +9,9 @@ import pytest
 from qtpy.QtCore import Qt
 
 from key_support import ALT, digit_key, other_key, press
-from napari_unet.events import LiveState, Preview, Started
+from napari_unet.events import Finished, LiveState, Preview, Started
 from napari_unet.labels import Annotation, LabelClass, default_annotation
-from napari_unet.requests import Painted
+from napari_unet.requests import Painted, WhereNext
 from napari_unet.viewer import bridge
 from napari_unet.viewer.layers import annotation_of
 from napari_unet.viewer.results import add_prediction
@@ -228,3 +228,15 @@ def test_a_selected_prediction_can_be_corrected_without_live(painting):
     painting.qtbot.mouseClick(painting.dock.preview.copy_button, Qt.MouseButton.LeftButton)
     settle(painting.dock, painting.qtbot)
     assert painting.dock.page.source.pairs[0].labels is painting.viewer.layers["cells U-Net corrections"]
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_where_a_label_helps_most_is_asked_for_while_live_is_on(live, by_key):
+    if by_key:
+        press_key(live, other_key, Qt.Key.Key_G, ALT)
+    else:
+        live.qtbot.mouseClick(live.dock.preview.where_button, Qt.MouseButton.LeftButton)
+    assert [m for m in live.worker.jobs[-1].told if isinstance(m, WhereNext)] == [WhereNext()]
+    live.worker.say(Finished(True))
+    live.qtbot.waitUntil(lambda: not live.dock.live.run.report.is_on)
+    assert not live.dock.preview.where_button.isEnabled()

@@ -1,4 +1,4 @@
-"""What can be done with a prediction: take what it is sure of as annotation, or correct a copy of it."""
+"""What can be done with a prediction: take what it is sure of, go to where it is not, or correct a copy of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.viewer.key_button import KeyButton
-from napari_unet.viewer.keys import ACCEPT, ACCEPT_HERE, Keys
+from napari_unet.viewer.keys import ACCEPT, ACCEPT_HERE, WHERE_NEXT, Keys
 from napari_unet.viewer.layers import METADATA
 from napari_unet.viewer.live.accepting import accept
 from napari_unet.viewer.live.run import live_run_of
@@ -27,7 +27,7 @@ UNDO = "Ctrl+Z takes it back."
 
 
 class PreviewBar(QWidget):
-    """Two buttons, seen where there is a prediction.
+    """Three buttons, seen where there is a prediction.
 
     Parameters
     ----------
@@ -51,12 +51,18 @@ class PreviewBar(QWidget):
             "<qt>Take the areas in view where the preview is sure of the class as annotation, in one step. "
             "What you painted stays as it is. The key beside it does so, the second one only under the pointer.</qt>"
         )
+        self.where_button = QPushButton("Go where a label helps most")
+        self.where_button.setToolTip(
+            "<qt>Move the view to a place where the network is unsure and nothing is painted yet, in any slice of any "
+            "image that is learnt from. Again: to another one.</qt>"
+        )
         self.copy_button = QPushButton("Correct a copy")
         self.copy_button.setToolTip(
             "<qt>Copy the prediction into a new layer, with what you painted on top. Paint over it where it is "
             "wrong; it is learnt from then. Your other layers stay as they are.</qt>"
         )
         self.accept_key, self.here_key = KeyButton(keys, ACCEPT), KeyButton(keys, ACCEPT_HERE)
+        self.where_key = KeyButton(keys, WHERE_NEXT)
         self.line = QLabel()
         self.line.setWordWrap(True)
         self.line.hide()
@@ -66,16 +72,20 @@ class PreviewBar(QWidget):
         for column, widget in enumerate((self.accept_button, self.accept_key, self.here_key)):
             grid.addWidget(widget, 0, column)
         grid.setColumnStretch(0, 1)
-        grid.addWidget(self.copy_button, 1, 0, 1, 3)
-        grid.addWidget(self.line, 2, 0, 1, 3)
-        for button in (self.accept_button, self.copy_button):
+        grid.addWidget(self.where_button, 1, 0)
+        grid.addWidget(self.where_key, 1, 1)
+        grid.addWidget(self.copy_button, 2, 0, 1, 3)
+        grid.addWidget(self.line, 3, 0, 1, 3)
+        for button in (self.accept_button, self.where_button, self.copy_button):
             button.setAutoDefault(False)
-        for key in (self.accept_key, self.here_key):
+        for key in (self.accept_key, self.here_key, self.where_key):
             key.refused.connect(lambda problem: self._say(problem, "warning"))
         self.accept_button.clicked.connect(lambda: self.accept())
+        self.where_button.clicked.connect(self._run.ask_where_next)
         self.copy_button.clicked.connect(self.correct_copy)
         keys.pressed.connect(self._on_key)
         self._run.previewed.connect(self.draw)
+        self._run.heard.connect(self._on_heard)
         source.changed.connect(self.draw)
         viewer.layers.selection.events.active.connect(self.draw)
         self.draw()
@@ -84,6 +94,7 @@ class PreviewBar(QWidget):
         """Offer what is possible now."""
         has_preview = self._preview() is not None
         self.accept_button.setEnabled(has_preview)
+        self._on_heard()
         self.setVisible(has_preview or self._prediction() is not None)
 
     def accept(self, *, here: bool = False) -> None:
@@ -135,11 +146,17 @@ class PreviewBar(QWidget):
     def close_connections(self) -> None:
         """Hear no more of the viewer and the run; the dock is going."""
         self._run.previewed.disconnect(self.draw)
+        self._run.heard.disconnect(self._on_heard)
         self._viewer.layers.selection.events.active.disconnect(self.draw)
 
     def _on_key(self, command: str) -> None:
         if command in (ACCEPT, ACCEPT_HERE):
             self.accept(here=command == ACCEPT_HERE)
+        elif command == WHERE_NEXT:
+            self._run.ask_where_next()
+
+    def _on_heard(self) -> None:
+        self.where_button.setEnabled(self._run.report.is_on)
 
     def _preview(self) -> PreviewLayer | None:
         """What is predicted beside the layer that is painted on, the active one first."""
