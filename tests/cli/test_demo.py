@@ -33,7 +33,8 @@ def test_the_whole_demo(
     assert "U-Net" in told
     assert "Otsu's threshold" in told
     assert {path.name for path in output.iterdir()} == {
-        "image.png", "labels.png", "overlay.png", "prediction.png", "vessels.safetensors"
+        "image.png", "labels.png", "overlay.png", "prediction.png", "vessels.safetensors",
+        "vessels.examples.safetensors",
     }  # fmt: skip
     assert [c.name for c in load_model(output / "vessels.safetensors").record.annotation.classes][
         1
