@@ -32,10 +32,3 @@ def test_grey_shown_in_any_number_of_channels_gives_the_same_features(starter, n
         expected = starter.network.features(grey.repeat(1, 3, 1, 1))
         found = network.features(grey.repeat(1, n_channels, 1, 1))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-
-
-def test_a_starter_that_ships_is_small_and_can_be_read():
-    shipped = read_starter()
-    if shipped is None:
-        return
-    assert shipped.network.settings.n_channels == 3
