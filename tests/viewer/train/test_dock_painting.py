@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from key_support import ALT, digit_key, other_key, press
-from napari_unet.events import Finished, LiveState, Preview, Started
+from napari_unet.events import Finished, LiveState, Notice, Preview, Started
 from napari_unet.labels import Annotation, LabelClass, default_annotation
 from napari_unet.requests import Painted, WhereNext
 from napari_unet.viewer import bridge
@@ -240,3 +240,9 @@ def test_where_a_label_helps_most_is_asked_for_while_live_is_on(live, by_key):
     live.worker.say(Finished(True))
     live.qtbot.waitUntil(lambda: not live.dock.live.run.report.is_on)
     assert not live.dock.preview.where_button.isEnabled()
+
+
+def test_what_a_run_says_is_shown(live):
+    live.worker.say(Notice("Learning began once more.", "warning"))
+    live.qtbot.waitUntil(lambda: "once more" in live.dock.live.line.text())
+    assert live.dock.live.line.text().startswith("Learning from 5 pixels")

@@ -110,7 +110,8 @@ class LiveBar(QWidget):
         report = self.run.report
         self.button.setChecked(report.is_on)
         self.button.setEnabled(report.phase != "stopping")
-        text = line_of(report)
+        said = [notice.text for notice in report.notices[-1:] if report.is_on]
+        text = " ".join(part for part in (line_of(report), *said) if part)
         self.line.setText(text)
         self.line.setVisible(bool(text))
         set_tone(self.line, "error" if report.failure is not None else "plain")
