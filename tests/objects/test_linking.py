@@ -305,6 +305,8 @@ def test_nuclei_of_real_embryos_are_found_again(shared_data, name):
     truth = np.asarray(read_labels(shared_data / f"bbbc050_embryo_nuclei3d/train/labels/{name}.tif"))
     rng = np.random.default_rng(1)
     stack = np.stack([np.concatenate([[0], rng.permutation(int(truth.max())) + 1])[plane] for plane in truth])
+    linked = overlap(link_slices(stack, splitting=0), truth)
+    assert 2 * len(match(linked, 0.5)) / (len(linked.labelled) + len(linked.predicted)) > 0.95
     found = overlap(link_slices(stack), truth)
     matched = len(match(found, 0.5))
     assert matched >= 0.95 * len(found.labelled)

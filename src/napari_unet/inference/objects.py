@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import prod
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.events import Box, PredictedObjects
+from napari_unet.images.room import zeros
 from napari_unet.objects.basins import find_basins
 from napari_unet.objects.decoding import cut
 from napari_unet.objects.stack import link_planes, linked_axes, plane_settings
 from napari_unet.objects.stitching import decode_blocks
 from napari_unet.settings import ObjectSettings
-
-_N = TypeVar("_N", np.uint8, np.int32)
 
 LARGEST_IN_MEMORY = 1 << 28
 """Bytes of maps or objects from which on they are kept in a file."""
@@ -43,7 +40,7 @@ def decode(maps: NDArray[np.uint8], settings: ObjectSettings, directed: bool = F
     foreground, relief = maps
     if foreground.size <= LARGEST_AT_ONCE:
         return cut(find_basins(foreground, relief, directed), foreground, settings)
-    found = _room(foreground.shape, np.int32)
+    found = zeros(foreground.shape, np.int32, LARGEST_IN_MEMORY)
 
     def read(box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         key = tuple(slice(*bounds) for bounds in box)
@@ -94,7 +91,7 @@ class ObjectFinder:
         self._linked = linked_axes(self._leading, tuple(shape), linked)
         self._plane_settings = plane_settings(settings, self._linked)
         self._planes: dict[Box, _Plane] = {}
-        self._stack = _room(shape, np.int32) if self._linked else None
+        self._stack = zeros(shape, np.int32, LARGEST_IN_MEMORY) if self._linked else None
 
     def add(self, position: Box, core: Box, maps: NDArray[np.uint8]) -> PredictedObjects | None:
         """Take the maps ``(2, *core)`` of a tile; returns the objects of its plane if that is complete now.
@@ -142,7 +139,7 @@ class _Plane:
 
     def __init__(self, box: Box) -> None:
         self._origin = [start for start, _ in box]
-        self.maps = _room((2, *(stop - start for start, stop in box)), np.uint8)
+        self.maps = zeros((2, *(stop - start for start, stop in box)), np.uint8, LARGEST_IN_MEMORY)
         self._missing = prod(self.maps.shape[1:])
 
     def add(self, core: Box, maps: NDArray[np.uint8]) -> bool:
@@ -151,11 +148,3 @@ class _Plane:
         self.maps[(slice(None), *inside)] = maps
         self._missing -= prod(maps.shape[1:])
         return self._missing <= 0
-
-
-def _room(shape: Sequence[int], dtype: type[_N]) -> NDArray[_N]:
-    """An array of zeros, in a nameless file where it is large."""
-    if np.dtype(dtype).itemsize * prod(shape) <= LARGEST_IN_MEMORY:
-        return np.zeros(tuple(shape), dtype)
-    with tempfile.TemporaryFile() as file:  # stays open as long as it is mapped
-        return np.memmap(file, dtype, "w+", shape=tuple(shape))

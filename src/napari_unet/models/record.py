@@ -7,11 +7,14 @@ dock can show a model without loading torch.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+import napari_unet
 from napari_unet.images import Normalisation
 from napari_unet.labels import Annotation
 from napari_unet.settings import NetworkSettings, ObjectSettings, TrainSettings
@@ -148,3 +151,13 @@ def with_images(known: Mapping[str, str], found: Iterable[tuple[str, str]]) -> d
             free, number = f"{name} ({number})", number + 1
         images[free] = fingerprint
     return images
+
+
+def versions() -> dict[str, str]:
+    """What a model is made with here, to be kept in its record."""
+    return {
+        "napari_unet": napari_unet.__version__,
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+    }

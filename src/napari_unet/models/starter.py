@@ -1,7 +1,7 @@
 """The starter network: features learnt from many kinds of images, with which a few strokes are enough to begin.
 
-It ships inside the package, in half precision; ``STARTER.md`` beside it says what it was trained on, under which
-licences, and how good it is.
+Its place is inside the package, in half precision. None ships yet: the first one was no better to begin with than a
+network that has learnt nothing.
 """
 
 from __future__ import annotations

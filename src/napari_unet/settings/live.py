@@ -28,8 +28,8 @@ class LiveSettings(ComputeSettings):
     starter: bool = Field(
         True,
         title="Starter",
-        description="Begin with the network that ships with this program, which knows edges, blobs, membranes, fibres "
-        "and textures, unless another model is started from. Off: begin with one that has learnt nothing.",
+        description="Begin with the starter network, where this program has one, unless another model is started from. "
+        "Off: begin with a network that has learnt nothing.",
         json_schema_extra=ADVANCED,
     )
     width: int | None = Field(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from math import isnan
 from typing import Any
 
 import torch
 
-import napari_unet
 from napari_unet.events import Notice
 from napari_unet.models.files import Model, save_model
 from napari_unet.models.record import (
@@ -19,6 +16,7 @@ from napari_unet.models.record import (
     HistoryPoint,
     ModelRecord,
     ValidationRecord,
+    versions,
     with_images,
 )
 from napari_unet.nets import UNet
@@ -208,12 +206,7 @@ class Recorder:
             objects=self.objects,
             images=with_images(earlier.images if earlier else {}, images),
             parents=p.parents,
-            versions={
-                "napari_unet": napari_unet.__version__,
-                "torch": version("torch"),
-                "numpy": version("numpy"),
-                "python": platform.python_version(),
-            },
+            versions=versions(),
         )
 
     def _scores(self) -> dict[str, ClassScore]:

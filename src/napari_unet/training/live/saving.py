@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-import napari_unet
 from napari_unet.events import Notice
 from napari_unet.images import Normalisation, image_hash
 from napari_unet.labels import Annotation
 from napari_unet.models.files import Model, model_hash, save_model
-from napari_unet.models.record import ModelRecord, ValidationRecord, with_images
+from napari_unet.models.record import ModelRecord, ValidationRecord, versions, with_images
 from napari_unet.nets import UNet
 from napari_unet.requests import LiveRequest
 from napari_unet.training.examples import Learnt, keep_examples
@@ -87,12 +84,7 @@ class LiveFile:
                 known, [(image.name, h) for image, h in zip(images, self.hashes, strict=True)]
             ),
             parents=self._parents,
-            versions={
-                "napari_unet": napari_unet.__version__,
-                "torch": version("torch"),
-                "numpy": version("numpy"),
-                "python": platform.python_version(),
-            },
+            versions=versions(),
         )
         save_model(Model(network, record), path or self._request.output)
         if path is None:

@@ -91,10 +91,10 @@ def learn_live(request: LiveRequest, stop: Callable[[], bool], inbox: SimpleQueu
         device = choose_device(request.settings.device, report)
         precision = choose_precision(device, request.settings.precision)
         yield Started(report.name, {"threads": threads, "device": device.type})
-        yield from Session(request, device, precision, stop, inbox).events()
+        yield from LiveSession(request, device, precision, stop, inbox).events()
 
 
-class Session:
+class LiveSession:
     """What a live run knows."""
 
     def __init__(

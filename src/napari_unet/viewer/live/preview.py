@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels as LabelsLayer
-from numpy.typing import NDArray
 
 from napari_unet.events import Preview
+from napari_unet.images.room import zeros
 from napari_unet.labels import Annotation
-from napari_unet.viewer.layers import level_for, selection_kept, set_annotation
+from napari_unet.viewer.layers import level_for, selection_kept, set_annotation, without_proxy
 from napari_unet.viewer.results import add_prediction, paint_region
 
 if TYPE_CHECKING:
@@ -59,8 +58,8 @@ class PreviewLayer:
         self._viewer = viewer
         self.annotation_layer = annotation_layer
         shape = tuple(int(n) for n in annotation_layer.data.shape)
-        data = room(shape, np.uint8)
-        self.sureness = room(shape, np.uint8)
+        data = zeros(shape, np.uint8, LARGEST_IN_MEMORY)
+        self.sureness = zeros(shape, np.uint8, LARGEST_IN_MEMORY)
         with selection_kept(viewer):
             self.layer = add_prediction(
                 viewer,
@@ -79,10 +78,7 @@ class PreviewLayer:
     @property
     def is_there(self) -> bool:
         """Whether the user has left it in the viewer."""
-        return any(
-            layer is self.layer or getattr(layer, "__wrapped__", layer) is self.layer
-            for layer in self._viewer.layers
-        )
+        return any(without_proxy(layer) is self.layer for layer in self._viewer.layers)
 
     def use(self, annotation: Annotation) -> None:
         """Show these classes from now on."""
@@ -99,12 +95,6 @@ class PreviewLayer:
         if self._is_undrawn:
             self._is_undrawn = False
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
-
-    def remove(self) -> None:
-        """Take it out of the viewer."""
-        if self.is_there:
-            with selection_kept(self._viewer):
-                self._viewer.layers.remove(self.layer)
 
     def _put_below(self) -> None:
         """Right below the annotation."""
@@ -144,8 +134,8 @@ class PreviewLayers:
                 return preview
         return None
 
-    def put_below(self, labels: LabelsLayer, instead_of: LabelsLayer) -> None:
-        """Let a preview belong to other labels."""
+    def reassign(self, labels: LabelsLayer, instead_of: LabelsLayer) -> None:
+        """Let the preview of one labels layer be that of another one."""
         for preview in self._by_image.values():
             if preview.annotation_layer is instead_of:
                 preview.annotation_layer = labels
@@ -154,11 +144,3 @@ class PreviewLayers:
         """Show these classes from now on."""
         for preview in self._by_image.values():
             preview.use(annotation)
-
-
-def room(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """An array of zeros, in a nameless file where it is large."""
-    if np.prod(shape, dtype=float) * np.dtype(dtype).itemsize <= LARGEST_IN_MEMORY:
-        return np.zeros(shape, dtype)
-    with tempfile.TemporaryFile() as file:  # stays open as long as it is mapped
-        return np.memmap(file, dtype, "w+", shape=shape)

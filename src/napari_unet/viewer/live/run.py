@@ -174,7 +174,7 @@ class LiveRun(QObject):
 
     def learn_from(self, labels: Labels, instead_of: Labels) -> None:
         """Learn from a layer in place of another one of the same shape; previews go on."""
-        self._previews.put_below(labels, instead_of)
+        self._previews.reassign(labels, instead_of)
         self._pairs = [
             LayerPair(pair.images, labels) if pair.labels is instead_of else pair for pair in self._pairs
         ]

@@ -76,7 +76,8 @@ class LabelsWatcher:
             self._again = False
             if view is not None:
                 self._put_first(self._blocks(view))
-            self._due.extend(index for index in self._seen if index not in set(self._due))
+            due = set(self._due)
+            self._due.extend(index for index in self._seen if index not in due)
         while self._due and time.perf_counter() < until:
             change = self._compare(self._due.popleft())
             if change is not None:
