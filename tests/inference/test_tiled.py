@@ -223,7 +223,7 @@ def test_averaging_flips_and_turns_has_no_seams_either(name: str, tile_size: int
     shape = (37, 50) if network.settings.ndim == 2 else (7, 13, 10)
     image = np.random.default_rng(1).normal(size=(1, *shape)).astype(np.float32)
     actual = np.full((network.settings.n_classes, *shape), np.nan)
-    for item in TiledNetwork(network, tile_size=tile_size, averaged=True).logits(read_from(image), shape):
+    for item in TiledNetwork(network, tile_size=tile_size, turns=None).logits(read_from(image), shape):
         assert not isinstance(item, Notice)
         core, logits = item
         actual[(slice(None), *(slice(*bounds) for bounds in core))] = probabilities(logits[None])[0]
@@ -270,3 +270,13 @@ def test_networks_are_compiled_for_cuda_only(monkeypatch: pytest.MonkeyPatch, de
 def test_wrong_channels_are_explained() -> None:
     with pytest.raises(InputError, match="1 channel"):
         predict_logits(NETWORKS["padded"], np.zeros((3, 8, 8), np.float32))
+
+
+def test_a_tile_and_its_mirror_image_are_averaged() -> None:
+    network = NETWORKS["padded"]
+    image = np.random.default_rng(2).normal(size=(1, 20, 24)).astype(np.float32)
+    (found,) = TiledNetwork(network, turns=2).logits(read_from(image), (20, 24))
+    assert not isinstance(found, Notice)
+    mirrored = untiled(network, np.ascontiguousarray(image[..., ::-1]))[..., ::-1]
+    expected = (softmax(untiled(network, image), axis=0) + softmax(mirrored, axis=0)) / 2
+    np.testing.assert_allclose(probabilities(found[1][None])[0], expected, atol=1e-5)

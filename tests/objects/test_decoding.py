@@ -72,13 +72,19 @@ def test_splitting_is_how_deep_a_neck_keeps_objects_apart(splitting: float, n: i
 
 
 @settings(deadline=None)
-@given(HEIGHTS, st.floats(0, 1), st.integers(0, 6), st.booleans(), st.booleans())
+@given(HEIGHTS, st.floats(0, 1), st.floats(0, 1), st.integers(0, 6), st.booleans(), st.booleans())
 def test_objects_are_numbered_connected_and_as_asked_for(
-    height: np.ndarray, splitting: float, min_size: int, fill: bool, edge: bool
+    height: np.ndarray, splitting: float, certainty: float, min_size: int, fill: bool, edge: bool
 ) -> None:
     foreground = height[::-1].copy()
     found = decoded(
-        foreground, height, splitting=splitting, min_size=min_size, fill_holes=fill, edge_objects=edge
+        foreground,
+        height,
+        splitting=splitting,
+        certainty=certainty,
+        min_size=min_size,
+        fill_holes=fill,
+        edge_objects=edge,
     )
     assert found.dtype == np.int32
     assert found.shape == height.shape
@@ -90,6 +96,7 @@ def test_objects_are_numbered_connected_and_as_asked_for(
     for number in range(1, found.max() + 1):
         assert label(found == number, connectivity=1).max() == 1
         assert (found == number).sum() >= min_size
+        assert foreground[found == number].max() >= 255 * certainty
     if not edge:
         assert not any(np.take(found, end, axis).any() for axis in range(found.ndim) for end in (0, -1))
 

@@ -112,6 +112,23 @@ def test_what_is_too_small_joins_the_longest_contact_or_becomes_a_gap() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+def test_what_is_nowhere_certain_becomes_a_gap() -> None:
+    labels = np.array([[1, 1, 1, 1, 0, 4], [1, 2, 2, 1, 0, 4], [1, 1, 1, 1, 3, 3]], np.int32)
+    probable = np.array([0, 230, 180, 150, 229], np.uint8)[labels]
+    probable[1, 1] = 200
+    regions, painted = find_regions(find_runs(labels, probable))
+    np.testing.assert_array_equal(regions.summits[regions.labels > 0], [230, 229, 200, 150])
+
+    def kept(**options: float) -> np.ndarray:
+        return painted.paint(settle(regions, ObjectSettings(min_size=0, **options)))
+
+    enclosed = np.isin(labels, (1, 2))  # what is left out within an object is a hole of it
+    np.testing.assert_array_equal(kept(certainty=0.9), enclosed)
+    np.testing.assert_array_equal(kept(certainty=0.9, fill_holes=False), labels == 1)
+    assert kept(certainty=0.7).max() == 3
+    assert kept(certainty=1.0).max() == 0
+
+
 def test_objects_at_the_edge_go_with_their_holes() -> None:
     labels = np.zeros((9, 16), np.int32)
     labels[0:6, 1:7] = 1
@@ -127,13 +144,14 @@ def test_objects_at_the_edge_go_with_their_holes() -> None:
 def test_parts_that_are_joined_are_what_the_whole_would_be() -> None:
     parts = np.array([[0, 2, 2, 0, 5], [1, 1, 3, 0, 5], [0, 0, 3, 4, 4]])
     whole = np.array([0, 7, 7, 8, 8, 8])[parts]
-    found, painted = find_regions(find_runs(parts))
+    probable = np.arange(100, 115, dtype=np.uint8).reshape(parts.shape)
+    found, painted = find_regions(find_runs(parts, probable))
     labels = np.array([0, 7, 7, 8, 8, 8])[found.labels]
     one, other, _ = found.contacts
     same = labels[one] == labels[other]
     joined, number = join(replace(found, labels=labels), one[same], other[same])
-    expected, numbers = find_regions(find_runs(whole))
-    for name in ("labels", "sizes", "firsts", "outermost"):
+    expected, numbers = find_regions(find_runs(whole, probable))
+    for name in ("labels", "sizes", "summits", "firsts", "outermost"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(expected, name))
     for mine, theirs in zip(summed(joined.contacts), summed(expected.contacts), strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -74,6 +74,7 @@ OPTIONS = st.builds(
     ObjectSettings,
     foreground=st.sampled_from([0.05, 0.3, 0.5, 0.7]),
     splitting=st.sampled_from([0.0, 0.5, 0.8, 0.95, 1.0]),
+    certainty=st.sampled_from([0.0, 0.6, 0.9, 1.0]),
     min_size=st.sampled_from([0, 2, 10, 40]),
     fill_holes=st.booleans(),
     edge_objects=st.booleans(),

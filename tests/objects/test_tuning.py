@@ -76,3 +76,21 @@ def test_the_start_stays_where_nothing_is_better() -> None:
     assert isnan(tune([], average_precision, start)[1])
     empty = np.zeros((20, 20), np.uint8)
     assert tune([(empty, empty, empty.astype(np.int32))], lambda found, truth: 0.5, start) == (start, 0.5)
+
+
+def test_what_is_faint_is_left_out_where_it_is_mostly_nothing() -> None:
+    truth = np.zeros((40, 60), np.int64)
+    truth[5:15, 5:15], truth[20:35, 30:50], truth[3:7, 50:54] = 1, 2, 3
+    foreground, directions = directed_maps(truth)
+    foreground[truth == 3] = 250  # as small as what is spurious, but surer
+    wrong = np.zeros_like(truth)
+    wrong[30:34, 5:9], wrong[20:24, 15:19] = 1, 2
+    spurious, onwards = directed_maps(wrong)
+    foreground = np.where(wrong > 0, (0.8 * spurious).astype(np.uint8), foreground)
+    directions = np.where(wrong > 0, onwards, directions)
+    best, value = tune(
+        [(foreground, directions, truth)], average_precision, ObjectSettings(min_size=0), directed=True
+    )
+    assert value == 1
+    assert 0.8 < best.certainty <= 0.98
+    assert best.min_size == 0

@@ -48,6 +48,17 @@ def test_values_are_hundredths_within_bounds(slider: FractionSlider) -> None:
         assert slider.value() == slider.number.value() == shown
 
 
+def test_steps_may_be_finer(qtbot: QtBot) -> None:
+    slider = FractionSlider(0.0, 1.0, decimals=3)
+    qtbot.addWidget(slider)
+    slider.set_value(0.995)
+    assert slider.value() == slider.number.value() == 0.995
+    qtbot.keyClick(slider.slider, Qt.Key.Key_Left)
+    assert slider.value() == 0.994
+    qtbot.keyClick(slider.slider, Qt.Key.Key_PageDown)
+    assert slider.value() == 0.894
+
+
 def test_blocked_it_moves_and_says_nothing(slider: FractionSlider) -> None:
     heard: list[float] = []
     slider.value_changed.connect(heard.append)

@@ -150,7 +150,7 @@ def _predict(
             precision,
             settings.tile_size,
             checked=settings.precision == "auto",
-            averaged=settings.average_turns,
+            turns=None if settings.average_turns else 1,
             compiled=settings.compile_network,
         )
         n = model.record.network.ndim

@@ -48,8 +48,10 @@ class TiledNetwork:
     checked : bool
         Compare 16-bit numbers with 32-bit ones on the first tile, and go on with the latter where less than
         :data:`~napari_unet.inference.agreement.LEAST_AGREEMENT` of the pixels get the same class.
-    averaged : bool
-        Predict every tile flipped and turned in all ways; the logits are those of the mean probabilities.
+    turns : int, optional
+        How many of the flips and quarter turns of every tile are predicted, the first of
+        :func:`~napari_unet.nets.symmetry.symmetries`; all of them if ``None``. The logits are those of the mean
+        probabilities.
     compiled : bool
         Use ``torch.compile``; on CUDA only.
     """
@@ -62,7 +64,7 @@ class TiledNetwork:
         tile_size: int | None = None,
         *,
         checked: bool = False,
-        averaged: bool = False,
+        turns: int | None = 1,
         compiled: bool = False,
     ) -> None:
         self.device = device or torch.device("cpu")
@@ -71,8 +73,7 @@ class TiledNetwork:
         self._trained = self._original = network
         self._network = self._prepare(precision)
         self._check_due = checked and precision != torch.float32
-        every = symmetries(network.settings.ndim)
-        self._symmetries = every if averaged else every[:1]
+        self._symmetries = symmetries(network.settings.ndim)[:turns]
         self._most_tiles: int | None = None  # in a batch, after memory ran out
         self._compiled: Any = None
         if compiled and self.device.type == "cuda":

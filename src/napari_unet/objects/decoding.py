@@ -76,7 +76,7 @@ def find_fragments(basins: Basins, foreground: NDArray[np.uint8], settings: Obje
             f"The foreground has the shape {foreground.shape}, the basins {basins.labels.shape}.",
             "Find the basins of these maps first.",
         )
-    runs = find_runs(inside(basins.labels, foreground, settings))
+    runs = find_runs(inside(basins.labels, foreground, settings), foreground)
     regions, numbers = find_regions(runs)
     regions = replace(regions, contacts=summed(regions.contacts))
     return Fragments(settings.foreground, basins.forest, runs.sizes(len(basins) + 1), regions, numbers)

@@ -34,11 +34,14 @@ class Runs:
         Where runs begin in the flattened image; each ends where the next one begins. Rows begin a new run.
     values : ndarray of int, (n,)
         Their labels.
+    summits : ndarray of uint8, (n,)
+        Largest probability of the foreground in each, 255 for 1.
     """
 
     shape: tuple[int, ...]
     starts: NDArray[np.int64]
     values: Integers
+    summits: NDArray[np.uint8]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -53,26 +56,29 @@ class Runs:
         """With other labels, ``table[label]``: runs that are equal now become one."""
         values = table[self.values]
         if not len(values):
-            return Runs(self.shape, self.starts, values)
+            return Runs(self.shape, self.starts, values, self.summits)
         begins = np.r_[True, values[1:] != values[:-1]]
         begins |= self.starts % self.shape[-1] == 0
-        return Runs(self.shape, self.starts[begins], values[begins])
+        summits = np.maximum.reduceat(self.summits, np.flatnonzero(begins))
+        return Runs(self.shape, self.starts[begins], values[begins], summits)
 
     def paint(self, table: Integers) -> NDArray[np.int32]:
         """The image of ``table[label]``."""
         return np.repeat(table[self.values].astype(np.int32), self.lengths).reshape(self.shape)
 
 
-def find_runs(labels: Integers) -> Runs:
-    """Cut the rows of a label image into runs."""
+def find_runs(labels: Integers, foreground: NDArray[np.uint8] | None = None) -> Runs:
+    """Cut the rows of a label image into runs; without a probability of the foreground all labels are certain."""
     flat = labels.ravel()
     if not len(flat):
-        return Runs(labels.shape, np.zeros(0, np.int64), flat)
+        return Runs(labels.shape, np.zeros(0, np.int64), flat, np.zeros(0, np.uint8))
     begins = np.empty(len(flat), bool)
     np.not_equal(flat[1:], flat[:-1], out=begins[1:])
     begins[:: labels.shape[-1]] = True
     starts = np.flatnonzero(begins)
-    return Runs(labels.shape, starts, flat[starts])
+    certain = np.full(len(starts), 255, np.uint8)
+    summits = certain if foreground is None else np.maximum.reduceat(foreground.ravel(), starts)
+    return Runs(labels.shape, starts, flat[starts], summits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +94,8 @@ class Regions:
         Label of each; 0 for gaps.
     sizes : ndarray of int64, (n,)
         Pixels.
+    summits : ndarray of uint8, (n,)
+        Largest probability of the foreground, 255 for 1.
     firsts : ndarray of int64, (n,)
         Index of the first pixel in the flattened image.
     outermost : ndarray of bool, (n,)
@@ -98,6 +106,7 @@ class Regions:
 
     labels: Integers
     sizes: NDArray[np.int64]
+    summits: NDArray[np.uint8]
     firsts: NDArray[np.int64]
     outermost: NDArray[np.bool_]
     contacts: Contacts
@@ -146,8 +155,9 @@ def find_regions(runs: Runs, ends: Sequence[tuple[bool, bool]] | None = None) ->
             if wanted:
                 outermost[region[_at_end(runs.shape, axis, bool(at_end), row, left, right)]] = True
     sizes = np.bincount(region, weights=lengths, minlength=count).astype(np.int64)
-    found = Regions(labels, sizes, firsts, outermost, (region[one], region[other], length))
-    return found, Runs(runs.shape, runs.starts, region)
+    summits = _highest(runs.summits, region, count)
+    found = Regions(labels, sizes, summits, firsts, outermost, (region[one], region[other], length))
+    return found, Runs(runs.shape, runs.starts, region, runs.summits)
 
 
 def join(regions: Regions, one: Integers, other: Integers) -> tuple[Regions, Integers]:
@@ -179,15 +189,15 @@ def join(regions: Regions, one: Integers, other: Integers) -> tuple[Regions, Int
     first, second = number[first], number[second]
     apart = first != second
     contacts = (first[apart], second[apart], length[apart])
-    return Regions(labels, sizes, firsts, outermost, contacts), number
+    return Regions(labels, sizes, _highest(regions.summits, number, n), firsts, outermost, contacts), number
 
 
 def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
     """Number the objects: what becomes of each region.
 
-    Regions with fewer pixels than ``settings.min_size`` join the sufficiently large one they touch along most pixels,
-    or are left out and are gaps from then on. Gaps that touch a single object and do not reach the edge of the image
-    are its holes.
+    Regions that are nowhere as probable as ``settings.certainty`` are left out and are gaps from then on. Those with
+    fewer pixels than ``settings.min_size`` join the sufficiently large one they touch along most pixels, or are left
+    out too. Gaps that touch a single object and do not reach the edge of the image are its holes.
 
     Returns
     -------
@@ -196,8 +206,9 @@ def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
     """
     n = len(regions)
     one, other, _ = regions.contacts
-    large = (regions.labels > 0) & (regions.sizes >= max(1, settings.min_size))
-    small = (regions.labels > 0) & ~large
+    sure = regions.summits >= np.ceil(255 * settings.certainty)
+    enough = regions.sizes >= max(1, settings.min_size)
+    large, small = (regions.labels > 0) & sure & enough, (regions.labels > 0) & ~enough
     owner = np.where(large, np.arange(n), -1)
     if small.any():
         owner = _adopted(owner, small, large, regions.contacts)
@@ -225,6 +236,13 @@ def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
 def summed(contacts: Contacts) -> Contacts:
     """Each pair once, with the sum of its lengths, in ascending order."""
     return per_pair(*contacts, np.add)
+
+
+def _highest(values: NDArray[np.uint8], number: Integers, n: int) -> NDArray[np.uint8]:
+    """The largest value by number."""
+    highest = np.zeros(n, np.uint8)
+    np.maximum.at(highest, number, values)
+    return highest
 
 
 def _adopted(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 from typing import IO
@@ -149,7 +150,8 @@ class _Slopes:
             slice(HALO - before, HALO - before + b - a)
             for (a, b), (before, _) in zip(box, missing, strict=True)
         )
-        runs = find_runs(inside(ends, foreground[halo], settings))
+        inner = foreground[halo]
+        runs = find_runs(inside(ends, inner, settings), inner)
         self._sizes.append(runs.sizes(len(ascent) + 1))
         self._offsets.append(offset + len(ascent) + 1)
         return runs
@@ -200,7 +202,7 @@ class _Parts:
         one, other, length = summed(regions.contacts)
         firsts = in_image(regions.firsts, box, runs.shape, self._shape)
         contacts = (one + offset, other + offset, length)
-        self._regions.append(Regions(regions.labels, regions.sizes, firsts, regions.outermost, contacts))
+        self._regions.append(replace(regions, firsts=firsts, contacts=contacts))
         self._seams.add(box, painted.paint(np.arange(len(regions))), offset)
         self._offsets.append(offset + len(regions))
         return painted
@@ -222,6 +224,7 @@ class _Parts:
         parts = Regions(
             labels=labels,
             sizes=np.concatenate([r.sizes for r in self._regions]),
+            summits=np.concatenate([r.summits for r in self._regions]),
             firsts=np.concatenate([r.firsts for r in self._regions]),
             outermost=np.concatenate([r.outermost for r in self._regions]),
             contacts=(first, second, length),
@@ -244,8 +247,8 @@ def _read(read: Read, box: Box, shape: tuple[int, ...]) -> tuple[NDArray[np.uint
 
 def _store(file: IO[bytes], runs: Runs) -> None:
     try:
-        np.save(file, runs.starts, allow_pickle=False)
-        np.save(file, runs.values, allow_pickle=False)
+        for array in (runs.starts, runs.values, runs.summits):
+            np.save(file, array, allow_pickle=False)
     except OSError as error:
         raise StorageError(
             f"The temporary folder {tempfile.gettempdir()} has no room for what is known of the objects so far.",
@@ -254,5 +257,5 @@ def _store(file: IO[bytes], runs: Runs) -> None:
 
 
 def _load(file: IO[bytes], box: Box) -> Runs:
-    starts, values = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
-    return Runs(tuple(b - a for a, b in box), starts, values)
+    starts, values, summits = (np.load(file, allow_pickle=False) for _ in range(3))
+    return Runs(tuple(b - a for a, b in box), starts, values, summits)

@@ -14,6 +14,7 @@ from napari_unet.settings import ObjectSettings
 
 SPLITTING = (0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
 FOREGROUND = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+CERTAINTY = (0.0, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 """What is tried."""
 
 _ROUNDS = 2
@@ -28,7 +29,7 @@ Score = Callable[[NDArray[np.int32], NDArray[np.signedinteger]], float]
 def tune(
     maps: Sequence[Maps], score: Score, start: ObjectSettings, directed: bool = False
 ) -> tuple[ObjectSettings, float]:
-    """Choose the settings with the best mean score, one after another, twice around: at most 41 cuts of each map.
+    """Choose the settings with the best mean score, one after another, twice around: at most 55 cuts of each map.
 
     Parameters
     ----------
@@ -64,7 +65,12 @@ def tune(
             )
         return tried[settings]
 
-    candidates = {"splitting": SPLITTING, "foreground": FOREGROUND, "min_size": _sizes(maps)}
+    candidates = {
+        "splitting": SPLITTING,
+        "foreground": FOREGROUND,
+        "certainty": CERTAINTY,
+        "min_size": _sizes(maps),
+    }
     best = start
     for _ in range(_ROUNDS):
         before = best

@@ -31,6 +31,14 @@ class ObjectSettings(Settings):
         description="How readily objects that touch are taken apart. 0: never; 1: at the slightest sign, where the "
         "directions to their middles differ or the neck between them is narrower than they are.",
     )
+    certainty: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Certainty",
+        description="Probability that an object must reach somewhere to be kept. Lower: more objects, also faint and "
+        "doubtful ones. 0: all that have the foreground's probability.",
+    )
     min_size: int = Field(
         10,
         ge=0,
@@ -93,6 +101,7 @@ class ObjectChoice(Settings):
 
     foreground: float | None = _auto("foreground")
     splitting: float | None = _auto("splitting")
+    certainty: float | None = _auto("certainty")
     min_size: int | None = _auto("min_size")
     fill_holes: bool | None = _auto("fill_holes")
     edge_objects: bool | None = _auto("edge_objects")

@@ -15,26 +15,31 @@ class FractionSlider(QWidget):
     Parameters
     ----------
     lowest, highest : float
-        Whole hundredths.
+        Whole steps.
+    decimals : int
+        Of a step: 2 for hundredths.
 
     Signals
     -------
     value_changed(float)
-        A whole number of hundredths.
+        A whole number of steps.
     """
 
     value_changed = Signal(float)
 
-    def __init__(self, lowest: float, highest: float, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, lowest: float, highest: float, decimals: int = 2, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
+        self._decimals, self._steps = decimals, 10**decimals
         self.slider = _CalmSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(round(100 * lowest), round(100 * highest))
+        self.slider.setRange(round(self._steps * lowest), round(self._steps * highest))
         self.slider.setSingleStep(1)
-        self.slider.setPageStep(10)
+        self.slider.setPageStep(self._steps // 10)
         self.number = QDoubleSpinBox()
         self.number.setRange(lowest, highest)
-        self.number.setSingleStep(0.01)
-        self.number.setDecimals(2)
+        self.number.setSingleStep(1 / self._steps)
+        self.number.setDecimals(decimals)
         self.number.setKeyboardTracking(False)
         self.number.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.number.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -46,15 +51,15 @@ class FractionSlider(QWidget):
         row.addWidget(self.slider, stretch=1)
         row.addWidget(self.number)
         self.slider.valueChanged.connect(self._on_slid)
-        self.number.valueChanged.connect(lambda number: self.slider.setValue(round(100 * number)))
+        self.number.valueChanged.connect(lambda number: self.set_value(number))
 
     def value(self) -> float:
         """The fraction."""
-        return round(self.slider.value() / 100, 2)
+        return round(self.slider.value() / self._steps, self._decimals)
 
     def set_value(self, value: float) -> None:
-        """Move to a fraction, or as near to it as there is a hundredth."""
-        self.slider.setValue(round(100 * value))
+        """Move to a fraction, or as near to it as there is a step."""
+        self.slider.setValue(round(self._steps * value))
 
     def setAccessibleName(self, name: str) -> None:
         """Name what is moved and what is typed into, which is what a screen reader comes upon."""
@@ -65,9 +70,9 @@ class FractionSlider(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Leave to the slider what the number does not need, in the font that is known now."""
         super().showEvent(event)
-        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance("0.00") + 10)
+        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(f"{0:.{self._decimals}f}") + 10)
 
-    def _on_slid(self, _hundredths: int) -> None:
+    def _on_slid(self, _steps: int) -> None:
         with QSignalBlocker(self.number):
             self.number.setValue(self.value())
         self.value_changed.emit(self.value())

@@ -85,6 +85,31 @@ def add_probabilities(
     return layer
 
 
+def add_doubt(
+    viewer: ViewerModel, image_layer: ImageLayer, data: Any, name: str, level: int = 0
+) -> ImageLayer:
+    """Add an Image layer that glows where a prediction is not sure.
+
+    Parameters
+    ----------
+    data : ndarray of uint8
+        255 where all classes are as probable; in the image's label axes. It is shown, not copied.
+    level : int
+        Of a multiscale image, on which it was predicted.
+    """
+    layer = ImageLayer(
+        data,
+        name=unique_name(viewer, name),
+        metadata={METADATA: {"prediction": True, "axes": label_axes_of(image_layer)}},
+        contrast_limits=(0, 255),
+        colormap="inferno",
+        blending="additive",
+        **placement(image_layer, level=level),
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
 def paint_region(layer: Layer, box: Box, values: Any, *, refresh: bool = True) -> None:
     """Write a finished piece into a prediction layer of ours.
 

@@ -6,7 +6,7 @@ from napari.layers import Labels
 
 from napari_unet.viewer.live.accepting import accept, sure_areas
 
-SURE, UNSURE = 240, 200
+SURE, UNSURE = 15, 55
 
 
 @pytest.fixture
@@ -14,9 +14,9 @@ def preview():
     """Two classes side by side in the middle slice of a stack, sure but for a band between them."""
     predicted = np.zeros((3, 20, 30), np.uint8)
     predicted[1, :, :15], predicted[1, :, 15:] = 1, 2
-    sureness = np.full(predicted.shape, SURE, np.uint8)
-    sureness[:, :, 13:17] = UNSURE
-    return SimpleNamespace(layer=Labels(predicted), sureness=sureness)
+    doubt = np.full(predicted.shape, SURE, np.uint8)
+    doubt[:, :, 13:17] = UNSURE
+    return SimpleNamespace(layer=Labels(predicted), doubt=doubt)
 
 
 SLICE = ((1, 2), (0, 20), (0, 30))
@@ -27,7 +27,7 @@ def test_fills_what_is_sure_and_unlabelled_in_view(preview):
     labels.data[1, 5, :] = 7  # whatever the user says is right
     painted = labels.data.copy()
     n = accept(preview, labels, SLICE)
-    expected = np.where(preview.sureness > 204, preview.layer.data, 0)
+    expected = np.where(preview.doubt < 51, preview.layer.data, 0)
     expected[painted > 0] = 7
     np.testing.assert_array_equal(labels.data, expected)
     assert n == (expected != painted).sum() == 26 * 19
@@ -71,9 +71,9 @@ def test_nothing_new_is_no_step(preview):
 
 
 def test_specks_and_what_was_never_predicted_are_no_areas():
-    predicted, sureness = np.ones((12, 12), np.uint8), np.zeros((12, 12), np.uint8)
-    sureness[:3, :5] = SURE  # 15 pixels
-    sureness[6:10, 6:10] = SURE  # 16
-    assert np.unique(sure_areas(predicted, sureness)[6:10, 6:10]).size == 1
-    assert np.count_nonzero(sure_areas(predicted, sureness)) == 16
-    assert not sure_areas(np.zeros_like(predicted), np.full_like(sureness, 255)).any()
+    predicted, doubt = np.ones((12, 12), np.uint8), np.full((12, 12), 255, np.uint8)
+    doubt[:3, :5] = SURE  # 15 pixels
+    doubt[6:10, 6:10] = SURE  # 16
+    assert np.unique(sure_areas(predicted, doubt)[6:10, 6:10]).size == 1
+    assert np.count_nonzero(sure_areas(predicted, doubt)) == 16
+    assert not sure_areas(np.zeros_like(predicted), np.zeros_like(doubt)).any()

@@ -186,8 +186,8 @@ def test_what_the_previews_are_sure_of_is_kept(live):
     labels, doubt = np.ones((10, 70), np.uint8), np.full((10, 70), 30, np.uint8)
     say(live, Preview(0, ((10, 20), (0, 70)), labels, doubt, 5))
     preview = live.run.preview_of(live.labels)
-    assert (preview.sureness[10:20] == 225).all()
-    assert not preview.sureness[:10].any()  # nothing is known of it
+    assert (preview.doubt[10:20] == 30).all()
+    assert not preview.doubt[:10].any()  # nothing is known of it
     live.viewer.layers.remove("cells preview")
     assert live.run.preview_of(live.labels) is None
 

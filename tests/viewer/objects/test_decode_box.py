@@ -53,6 +53,20 @@ def test_a_slider_finds_objects_again(bench: Any) -> None:
     assert layer.data.max() == 1
 
 
+def test_what_is_not_certain_enough_goes(bench: Any) -> None:
+    maps = dumbbell()
+    maps[0, :, 45:] = np.minimum(maps[0, :, 45:], 253)
+    maps[0, :, 43:45] = 0
+    layer, kept = lying(maps)
+    assert layer.data.max() == 2
+    desk = bench(layer)
+    desk.box.certainty.set_value(0.995)
+    desk.wait()
+    assert kept.settings.certainty == 0.995
+    assert layer.data.max() == 1
+    assert not layer.data[:, 45:].any()
+
+
 def test_keys_move_the_slider(bench: Any, qtbot: QtBot) -> None:
     layer, kept = lying(dumbbell())
     desk = bench(layer)

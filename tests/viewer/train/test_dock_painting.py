@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from key_support import ALT, digit_key, other_key, press
 from napari_unet.events import Finished, LiveState, Notice, Preview, Started
 from napari_unet.labels import Annotation, LabelClass, default_annotation
-from napari_unet.requests import Painted, WhereNext
+from napari_unet.requests import Capped, Painted, WhereNext
 from napari_unet.viewer import bridge
 from napari_unet.viewer.layers import annotation_of
 from napari_unet.viewer.results import add_prediction
@@ -246,3 +246,34 @@ def test_what_a_run_says_is_shown(live):
     live.worker.say(Notice("Learning began once more.", "warning"))
     live.qtbot.waitUntil(lambda: "once more" in live.dock.live.line.text())
     assert live.dock.live.line.text().startswith("Learning from 5 pixels")
+
+
+def test_where_it_is_not_sure_glows_on_request(live):
+    live.viewer.layers.selection.active = live.layer
+    live.qtbot.mouseClick(live.dock.preview.doubt, Qt.MouseButton.LeftButton)
+    names = [layer.name for layer in live.viewer.layers]
+    assert names == ["cells", "cells preview", "cells doubt", "cells annotation"]
+    doubt = live.viewer.layers["cells doubt"]
+    assert (doubt.data[:, 32:] == 200).all()
+    assert not doubt.data[:, :32].any()
+    assert live.viewer.layers.selection.active is live.layer
+    newer = np.full((8, 64), 99, np.uint8)
+    live.worker.say(Preview(0, ((0, 8), (0, 64)), np.ones((8, 64), np.uint8), newer, 6))
+    live.qtbot.waitUntil(lambda: bool((doubt.data[:8] == 99).all()))
+    live.qtbot.mouseClick(live.dock.preview.doubt, Qt.MouseButton.LeftButton)
+    assert not doubt.visible
+    live.viewer.layers.remove(doubt)
+    live.qtbot.mouseClick(live.dock.preview.doubt, Qt.MouseButton.LeftButton)
+    assert live.viewer.layers["cells doubt"].visible
+
+
+def test_it_computes_as_much_as_it_may_also_next_time(live, open_dock):
+    share = live.dock.live.share
+    assert share.currentText() == "100%"
+    live.qtbot.keyClick(share, Qt.Key.Key_Down)
+    live.qtbot.keyClick(share, Qt.Key.Key_Down)
+    assert [m for m in live.worker.jobs[-1].told if isinstance(m, Capped)] == [Capped(0.75), Capped(0.5)]
+    other = open_dock(scribbled()[0]).dock
+    assert other.live.share.currentText() == "50%"
+    other.live.button.click()
+    assert live.worker.requests[-1].settings.processor_share == 0.5

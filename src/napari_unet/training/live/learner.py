@@ -25,6 +25,9 @@ RATE = 2e-3
 CONSISTENCY = 0.3
 """Weight of what two views of a patch disagree by: what is learnt from pixels that nobody painted."""
 
+TURNS = 2
+"""How a tile and its mirror image are answered is averaged: where the two differ, the network is not sure."""
+
 STATISTICS_BATCHES = 4
 """Batches from which batch norm's statistics are taken whenever the network is shown."""
 
@@ -150,7 +153,7 @@ class Learner:
         optimisation.average.estimate_statistics(
             self._batches.plain(STATISTICS_BATCHES), optimisation.forward
         )
-        return TiledNetwork(self.network, self._device, self._precision)
+        return TiledNetwork(self.network, self._device, self._precision, turns=TURNS)
 
     def _optimise(self, network: UNet) -> Optimisation:
         return Optimisation(network, "default", RATE, self._device, self._precision, consistency=CONSISTENCY)

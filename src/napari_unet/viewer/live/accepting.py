@@ -41,7 +41,7 @@ def accept(
     plane = (0,) * (len(region) - 2)
     predicted = np.asarray(preview.layer.data[window])[plane]
     corner = [low for low, _ in region]
-    where = sure_areas(predicted, np.asarray(preview.sureness[window])[plane])
+    where = sure_areas(predicted, np.asarray(preview.doubt[window])[plane])
     if at is not None:
         y, x = (int(a) - low for a, low in zip(at[-2:], corner[-2:], strict=True))
         is_inside = 0 <= y < where.shape[0] and 0 <= x < where.shape[1]
@@ -59,9 +59,9 @@ def accept(
     return len(rows)
 
 
-def sure_areas(predicted: NDArray[Any], sureness: NDArray[np.uint8]) -> NDArray[Any]:
-    """Number the connected areas of one class that are sure, from 1; 0 is everything else."""
-    sure = sureness > round(255 * (1 - SURE))
+def sure_areas(predicted: NDArray[Any], doubt: NDArray[np.uint8]) -> NDArray[Any]:
+    """Number the connected areas of one class that are sure, from 1; 0 is everything else, also what is not predicted."""
+    sure = doubt < round(255 * SURE)
     areas = label(np.where(sure, predicted, 0).astype(np.int32), background=0, connectivity=1)
     too_small = np.bincount(areas.ravel()) < SMALLEST_AREA
     return np.where(too_small[areas], 0, areas)

@@ -1,4 +1,4 @@
-"""The layer that shows what a live run makes of an image for now."""
+"""The layers that show what a live run makes of an image for now, and where it is not sure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels as LabelsLayer
+from napari.layers import Layer
 
 from napari_unet.events import Preview
 from napari_unet.images.room import zeros
 from napari_unet.labels import Annotation
 from napari_unet.viewer.layers import level_for, selection_kept, set_annotation, without_proxy
-from napari_unet.viewer.results import add_prediction, paint_region
+from napari_unet.viewer.results import add_doubt, add_prediction, paint_region
 
 if TYPE_CHECKING:
     import napari
@@ -44,8 +45,8 @@ class PreviewLayer:
         The layer.
     annotation_layer : Labels
         What is painted beside it.
-    sureness : ndarray of uint8
-        255 where one class is certain, 0 where all are as probable, or nothing was predicted yet.
+    doubt : ndarray of uint8
+        255 where all classes are as probable, 0 where one is certain, or nothing was predicted yet.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class PreviewLayer:
         self.annotation_layer = annotation_layer
         shape = tuple(int(n) for n in annotation_layer.data.shape)
         data = zeros(shape, np.uint8, LARGEST_IN_MEMORY)
-        self.sureness = zeros(shape, np.uint8, LARGEST_IN_MEMORY)
+        self.doubt = zeros(shape, np.uint8, LARGEST_IN_MEMORY)
+        self._doubt_layer: ImageLayer | None = None
+        self._image = image
         with selection_kept(viewer):
             self.layer = add_prediction(
                 viewer,
@@ -72,13 +75,13 @@ class PreviewLayer:
             )
             self.layer.opacity = OPACITY
             self.layer.editable = False
-        self._put_below()
+        self._put_below(self.layer)
         self._is_undrawn = False
 
     @property
     def is_there(self) -> bool:
         """Whether the user has left it in the viewer."""
-        return any(without_proxy(layer) is self.layer for layer in self._viewer.layers)
+        return self._has(self.layer)
 
     def use(self, annotation: Annotation) -> None:
         """Show these classes from now on."""
@@ -87,28 +90,56 @@ class PreviewLayer:
     def take(self, event: Preview) -> None:
         """Write a finished piece; drawn by :meth:`draw`."""
         paint_region(self.layer, event.region, event.labels, refresh=False)
-        self.sureness[tuple(slice(*bounds) for bounds in event.region)] = 255 - event.doubt
+        self.doubt[tuple(slice(*bounds) for bounds in event.region)] = event.doubt
         self._is_undrawn = True
 
     def draw(self) -> None:
         """Draw what has come in since the last time."""
         if self._is_undrawn:
             self._is_undrawn = False
-            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+            for layer in (self.layer, self._doubt_layer):
+                if layer is not None and layer.visible:
+                    layer.refresh(thumbnail=False, highlight=False, extent=False)
 
-    def _put_below(self) -> None:
+    def show_doubt(self, on: bool) -> None:
+        """Show where the network is not sure, in a layer above the prediction, or hide it."""
+        if self._doubt_layer is None or not self._has(self._doubt_layer):
+            if not on:
+                return
+            with selection_kept(self._viewer):
+                self._doubt_layer = add_doubt(
+                    self._viewer,
+                    self._image,
+                    self.doubt,
+                    f"{self._image.name} doubt",
+                    level_for([self._image], self.annotation_layer),
+                )
+            self._put_below(self._doubt_layer)
+        self._doubt_layer.visible = on
+
+    def _has(self, layer: Layer) -> bool:
+        return any(without_proxy(there) is layer for there in self._viewer.layers)
+
+    def _put_below(self, layer: Layer) -> None:
         """Right below the annotation."""
         layers = self._viewer.layers
-        names = [layer.name for layer in layers]
+        names = [there.name for there in layers]
         if self.annotation_layer.name in names:
-            layers.move(names.index(self.layer.name), names.index(self.annotation_layer.name))
+            layers.move(names.index(layer.name), names.index(self.annotation_layer.name))
 
 
 class PreviewLayers:
-    """The previews of a live run, one beside each labels layer, made when they are first needed."""
+    """The previews of a live run, one beside each labels layer, made when they are first needed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    doubt_is_shown : bool
+        Whether to show where they are not sure.
+    """
+
+    def __init__(self, doubt_is_shown: bool = False) -> None:
         self._by_image: dict[int, PreviewLayer] = {}
+        self.doubt_is_shown = doubt_is_shown
 
     @property
     def layers(self) -> list[LabelsLayer]:
@@ -120,7 +151,9 @@ class PreviewLayers:
         if pair.labels is None:
             return False
         if event.image not in self._by_image:
-            self._by_image[event.image] = PreviewLayer(viewer, pair.images[0], pair.labels, annotation)
+            made = PreviewLayer(viewer, pair.images[0], pair.labels, annotation)
+            self._by_image[event.image] = made
+            made.show_doubt(self.doubt_is_shown)
         preview = self._by_image[event.image]
         if preview.is_there:
             preview.take(event)
@@ -139,6 +172,13 @@ class PreviewLayers:
         for preview in self._by_image.values():
             if preview.annotation_layer is instead_of:
                 preview.annotation_layer = labels
+
+    def show_doubt(self, on: bool) -> None:
+        """Show where they are not sure, or hide it."""
+        self.doubt_is_shown = on
+        for preview in self._by_image.values():
+            if preview.is_there:
+                preview.show_doubt(on)
 
     def use(self, annotation: Annotation) -> None:
         """Show these classes from now on."""

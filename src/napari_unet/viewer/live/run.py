@@ -26,22 +26,15 @@ from napari_unet.events import (
     Suggestion,
 )
 from napari_unet.labels import Annotation
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
+from napari_unet.requests import Capped, LiveRequest, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
-from napari_unet.viewer.layers import (
-    annotation_of,
-    image_from_layers,
-    level_for,
-    set_annotation,
-    without_proxy,
-)
+from napari_unet.viewer.layers import image_from_layers, level_for, without_proxy
 from napari_unet.viewer.live.classes import known_classes
-from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.paintable import check_paintable
 from napari_unet.viewer.live.preview import PreviewLayer, PreviewLayers
 from napari_unet.viewer.live.report import LiveReport, Phase
-from napari_unet.viewer.live.sight import region_in_view
+from napari_unet.viewer.live.telling import Teller, labels_of
 from napari_unet.viewer.places import centre_on
 from napari_unet.viewer.remembered import add_recent_model
 from napari_unet.viewer.train.pairs import LayerPair
@@ -84,9 +77,8 @@ class LiveRun(QObject):
         self._lost_at = -inf
         self._annotation: Annotation | None = None
         self._pairs: list[LayerPair] = []
-        self._watchers: list[Follower] = []
+        self._teller: Teller | None = None
         self._previews = PreviewLayers()
-        self._view: Looking | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self._on_tick)
@@ -121,8 +113,8 @@ class LiveRun(QObject):
         for pair, image in zip(pairs, images, strict=True):
             check_paintable(pair, image.label_shape)
         self._pairs = pairs
-        self._previews = PreviewLayers()
-        self._annotation = known_classes(self._layers, self._annotation, set())
+        self._previews = PreviewLayers(self._previews.doubt_is_shown)
+        self._annotation = known_classes(labels_of(pairs), self._annotation, set())
         self._engine = engine
         self.report = LiveReport(phase="starting")
         self._begin(LiveRequest(images, self._annotation, settings, output, start_from))
@@ -131,10 +123,8 @@ class LiveRun(QObject):
 
     def _begin(self, request: LiveRequest) -> None:
         """Ask for a run, which gets everything that was ever painted."""
-        for watcher in self._watchers:
-            watcher.close()
-        self._watchers = [follow(pair.labels) for pair in self._pairs if pair.labels is not None]
-        self._view = None
+        self._let_go()
+        self._teller = Teller(self._pairs, request.annotation)
         self._number += 1
         self._request = request
         if self._engine is not None:
@@ -163,10 +153,14 @@ class LiveRun(QObject):
         """The layers that previews are shown in."""
         return self._previews.layers
 
+    def show_doubt(self, on: bool) -> None:
+        """Show beside every prediction where it is not sure, or hide it."""
+        self._previews.show_doubt(on)
+
     @property
-    def _layers(self) -> list[Labels]:
-        """What is painted on."""
-        return [pair.labels for pair in self._pairs if pair.labels is not None]
+    def doubt_is_shown(self) -> bool:
+        """Whether this was asked for."""
+        return self._previews.doubt_is_shown
 
     def preview_of(self, labels: Labels) -> PreviewLayer | None:
         """What is predicted beside these labels, also once the run has ended; ``None`` where nothing is to be seen."""
@@ -175,55 +169,30 @@ class LiveRun(QObject):
     def learn_from(self, labels: Labels, instead_of: Labels) -> None:
         """Learn from a layer in place of another one of the same shape; previews go on."""
         self._previews.reassign(labels, instead_of)
-        self._pairs = [
-            LayerPair(pair.images, labels) if pair.labels is instead_of else pair for pair in self._pairs
-        ]
-        for watcher in self._watchers:
-            if watcher.layer is instead_of:
-                watcher.follow(labels)
+        if self._teller is not None:
+            self._teller.learn_from(labels, instead_of)
+            self._pairs = self._teller.pairs
 
     # What goes to the run
 
     def _on_tick(self) -> None:
-        viewer = self._viewer()
-        if viewer is None or not self._is_open or self._job is None:
+        viewer, teller = self._viewer(), self._teller
+        if viewer is None or not self._is_open or self._job is None or teller is None:
             return
         if not all(pair.labels in viewer.layers for pair in self._pairs):
             self.stop()  # an annotation was taken out of the viewer
             return
-        views = [region_in_view(viewer, watcher.layer) for watcher in self._watchers]
-        for image, view in enumerate(views):
-            looking = Looking(image, view) if view is not None else None
-            if looking is not None and looking != self._view and self._is_shown(image):
-                self._view = looking
-                self._job.send(looking)
-        found = [
-            Painted(image, region, labels)
-            for image, watcher in enumerate(self._watchers)
-            for region, labels in watcher.changes(views[image])
-        ]
-        if found:
-            self._name_classes()
-            for painted in found:
-                self._job.send(painted)
+        for message in teller.news(viewer):
+            if isinstance(message, Renamed):
+                self._annotation = message.annotation
+                self._previews.use(message.annotation)
+            self._job.send(message)
 
-    def _is_shown(self, image: int) -> bool:
-        """Whether this is the image that is looked at: the topmost visible one."""
-        shown = [i for i, pair in enumerate(self._pairs) if any(la.visible for la in pair.images)]
-        return bool(shown) and image == shown[-1]
-
-    def _name_classes(self) -> None:
-        """Tell the run of classes that are new."""
-        painted = set().union(*(watcher.values for watcher in self._watchers))
-        annotation = known_classes(self._layers, self._annotation, painted)
-        if annotation == self._annotation:
-            return
-        self._annotation = annotation
-        for pair in self._pairs:
-            if pair.labels is not None and annotation_of(pair.labels) != annotation:
-                set_annotation(pair.labels, annotation)
-        self._previews.use(annotation)
-        self._job.send(Renamed(annotation))
+    def _let_go(self) -> None:
+        """Hear no more of the layers."""
+        if self._teller is not None:
+            self._teller.close()
+            self._teller = None
 
     # What comes back
 
@@ -294,9 +263,7 @@ class LiveRun(QObject):
     def _end(self, **changes: Any) -> None:
         self._timer.stop()
         self._job = None
-        for watcher in self._watchers:
-            watcher.close()
-        self._watchers = []
+        self._let_go()
         path = self.report.model_path
         if path is not None and path.is_file():
             add_recent_model(path)
@@ -309,8 +276,7 @@ class LiveRun(QObject):
     def _on_viewer_closed(self) -> None:
         self._is_open = False
         self._timer.stop()
-        for watcher in self._watchers:
-            watcher.close()
+        self._let_go()
         if self._job is not None:
             self._job.stop()
 

@@ -35,7 +35,7 @@ NOTHING = "Objects that Segment U-Net found can be found again here, otherwise, 
 SOON = 150
 """Milliseconds for which a slice is looked at before it is prepared for the next move of a slider."""
 
-PLANES = ("splitting", "foreground", "min_size", "fill_holes", "edge_objects")
+PLANES = ("splitting", "foreground", "certainty", "min_size", "fill_holes", "edge_objects")
 SLICES = ("least_slices", "slice_overlap", "slices_bridged", "slice_splitting")
 """The settings that concern every plane, and those of slices that are linked, from top to bottom."""
 
@@ -68,6 +68,7 @@ class DecodeBox(QWidget):
 
     def _build(self) -> None:
         self.splitting, self.foreground = FractionSlider(0.0, 1.0), FractionSlider(0.05, 0.95)
+        self.certainty = FractionSlider(0.0, 1.0, decimals=3)
         self.slice_overlap, self.slice_splitting = FractionSlider(0.01, 1.0), FractionSlider(0.0, 1.0)
         self.min_size, self.least_slices, self.slices_bridged = _whole(0), _whole(1), _whole(0)
         self.fill_holes, self.edge_objects = QCheckBox("Fill holes"), QCheckBox("Keep objects at the edge")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import InputError, UNetError
 from napari_unet.settings import LiveSettings
@@ -13,6 +13,7 @@ from napari_unet.viewer.key_button import KeyButton
 from napari_unet.viewer.keys import LIVE, Keys
 from napari_unet.viewer.live.report import LiveReport
 from napari_unet.viewer.live.run import live_run_of
+from napari_unet.viewer.remembered import load, save
 from napari_unet.viewer.style import set_tone
 from napari_unet.viewer.train.pairs import LayerPair
 
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
     from napari_unet.viewer.train.source import SourceBox
 
 
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.1)
+"""Of the time that may be spent computing."""
+
+REMEMBERED = "live"
+
+
 class LiveBar(QWidget):
-    """One switch and a line.
+    """One switch, how much it may compute, and a line.
 
     The run itself belongs to the viewer (:func:`live_run_of`): it goes on without this dock, another one shows it.
 
@@ -52,6 +59,13 @@ class LiveBar(QWidget):
         )
         self.key = KeyButton(keys, LIVE)
         self.key.refused.connect(self._say_key)
+        self.share = QComboBox()
+        for share in SHARES:
+            self.share.addItem(f"{share:.0%}", share)
+        info = LiveSettings.model_fields["processor_share"]
+        self.share.setToolTip(f"<qt>{info.title}: {info.description}</qt>")
+        self.share.setAccessibleName(str(info.title))
+        self.share.setCurrentIndex(max(0, self.share.findData((load(REMEMBERED) or {}).get("share"))))
         self.line = QLabel()
         self.line.setWordWrap(True)
         self.line.hide()
@@ -61,9 +75,11 @@ class LiveBar(QWidget):
         switch = QHBoxLayout()
         switch.addWidget(self.button, 1)
         switch.addWidget(self.key)
+        switch.addWidget(self.share)
         layout.addLayout(switch)
         layout.addWidget(self.line)
         self.button.clicked.connect(self.switch)
+        self.share.activated.connect(self._on_share)
         keys.pressed.connect(self._on_key)
         self.run.heard.connect(self.draw)
         self.draw()
@@ -77,7 +93,8 @@ class LiveBar(QWidget):
             pairs = live_pairs(self._page.source)
             output = self._page.output.path
             output.parent.mkdir(parents=True, exist_ok=True)
-            self.run.start(engine("live"), pairs, LiveSettings(), output, self._page.start.path)
+            settings = LiveSettings(processor_share=self.share.currentData())
+            self.run.start(engine("live"), pairs, settings, output, self._page.start.path)
         except UNetError as error:
             self._say_problem(str(error))
         except OSError as error:
@@ -86,6 +103,11 @@ class LiveBar(QWidget):
     def close_connections(self) -> None:
         """Hear no more of the run; the dock is going."""
         self.run.heard.disconnect(self.draw)
+
+    def _on_share(self, _index: int) -> None:
+        share = self.share.currentData()
+        save(REMEMBERED, {"share": share})
+        self.run.cap(share)
 
     def _on_key(self, command: str) -> None:
         if command == LIVE:

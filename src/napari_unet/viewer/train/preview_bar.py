@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_unet.viewer.key_button import KeyButton
 from napari_unet.viewer.keys import ACCEPT, ACCEPT_HERE, WHERE_NEXT, Keys
@@ -61,6 +62,11 @@ class PreviewBar(QWidget):
             "<qt>Copy the prediction into a new layer, with what you painted on top. Paint over it where it is "
             "wrong; it is learnt from then. Your other layers stay as they are.</qt>"
         )
+        self.doubt = QCheckBox("Doubt")
+        self.doubt.setToolTip(
+            "<qt>Show where the network is not sure, in a layer that glows there: between classes, in what it has not "
+            "seen yet, and where it answers otherwise to the mirror image.</qt>"
+        )
         self.accept_key, self.here_key = KeyButton(keys, ACCEPT), KeyButton(keys, ACCEPT_HERE)
         self.where_key = KeyButton(keys, WHERE_NEXT)
         self.line = QLabel()
@@ -74,7 +80,8 @@ class PreviewBar(QWidget):
         grid.setColumnStretch(0, 1)
         grid.addWidget(self.where_button, 1, 0)
         grid.addWidget(self.where_key, 1, 1)
-        grid.addWidget(self.copy_button, 2, 0, 1, 3)
+        grid.addWidget(self.copy_button, 2, 0)
+        grid.addWidget(self.doubt, 2, 1, 1, 2)
         grid.addWidget(self.line, 3, 0, 1, 3)
         for button in (self.accept_button, self.where_button, self.copy_button):
             button.setAutoDefault(False)
@@ -83,6 +90,7 @@ class PreviewBar(QWidget):
         self.accept_button.clicked.connect(lambda: self.accept())
         self.where_button.clicked.connect(self._run.ask_where_next)
         self.copy_button.clicked.connect(self.correct_copy)
+        self.doubt.toggled.connect(self._run.show_doubt)
         keys.pressed.connect(self._on_key)
         self._run.previewed.connect(self.draw)
         self._run.heard.connect(self._on_heard)
@@ -94,6 +102,9 @@ class PreviewBar(QWidget):
         """Offer what is possible now."""
         has_preview = self._preview() is not None
         self.accept_button.setEnabled(has_preview)
+        self.doubt.setEnabled(has_preview)
+        with QSignalBlocker(self.doubt):
+            self.doubt.setChecked(self._run.doubt_is_shown)
         self._on_heard()
         self.setVisible(has_preview or self._prediction() is not None)
 
