@@ -14,7 +14,7 @@ from napari_unet.training.patches import UNSEEN
 
 CPU = torch.device("cpu")
 STILL = {"brightness": 0, "contrast": 0, "noise": 0, "gamma": 0, "blur": 0}
-PLAIN = AugmentationSettings(flips=False, turns=False, rotation=0, scale=0, elastic=0, **STILL)
+PLAIN = AugmentationSettings(flips=False, turns=False, rotation=0, scale=0, elastic=0, distorted=1, **STILL)
 
 
 def squares(n: int = 3, side: int = 48) -> tuple[torch.Tensor, torch.Tensor]:
@@ -51,6 +51,22 @@ def test_flips_and_turns_only_permute_pixels():
     moved, classes = Augmentation(options, CPU, 1)(images, labels, (48, 48))
     torch.testing.assert_close(moved[:, 0].flatten(1).sort().values, images[:, 0].flatten(1).sort().values)
     assert (moved[:, 0].round() == classes).all()
+
+
+@pytest.mark.parametrize("size", [(24, 24), (25, 32), (6, 24, 24), (5, 17, 17)])
+def test_what_is_not_distorted_is_made_of_the_pixels_there_are(size):
+    options = AugmentationSettings(distorted=0.5, turns=len(set(size[-2:])) == 1, **STILL)
+    augmentation = Augmentation(options, CPU, 4)
+    source = augmentation.source_size(size)
+    assert all(wide >= n and (wide - n) % 2 == 0 for wide, n in zip(source, size, strict=True))
+    images = torch.randn(64, 1, *source, generator=torch.Generator().manual_seed(0))
+    moved, classes = augmentation(images, torch.ones(64, *source), size)
+    inner = centre_crop(images, size).flatten(1).sort().values
+    same = [
+        torch.allclose(a, b, atol=1e-4) for a, b in zip(moved.flatten(1).sort().values, inner, strict=True)
+    ]
+    assert 20 < sum(same) < 44
+    assert (classes == 1).all()
 
 
 def test_beyond_the_source_is_ignored():

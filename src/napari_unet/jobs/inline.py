@@ -29,7 +29,7 @@ _RUNNERS: dict[type, str] = {
     RateSearchRequest: "napari_unet.training.rate_finder:find_rate",
     PredictionRequest: "napari_unet.inference:predict",
     ProbeRequest: "napari_unet.jobs.inline:_probe",
-    LiveRequest: "napari_unet.training.live.session:learn_live",
+    LiveRequest: "napari_unet.training.live.run:learn_live",
 }
 
 _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")

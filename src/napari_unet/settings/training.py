@@ -29,6 +29,15 @@ class AugmentationSettings(Settings):
         title="Elastic",
         description="Standard deviation of the elastic displacement, in pixels.",
     )
+    distorted: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        title="Distorted",
+        description="Share of the patches that are rotated, scaled and bent. The others are flipped and turned only, "
+        "which leaves their pixels as sharp as those that will be predicted. auto: half of them where objects are "
+        "learnt, else all.",
+    )
     brightness: float = Field(
         0.2, ge=0, le=2, title="Brightness", description="Largest shift, in standard deviations of the image."
     )

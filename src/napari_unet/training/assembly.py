@@ -23,6 +23,10 @@ LAST = ("outc.",)
 """How the names of weights begin: on the way down, and of the output layer."""
 
 
+DISTORTED_OBJECTS = 0.5
+"""Share of the patches of objects that are distorted unless somebody says otherwise; decision 0010."""
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """What steps are made of.
@@ -71,7 +75,10 @@ def assemble(
         network, settings.recipe, plan.learning_rate, device, precision, loss, plan.consistency
     )
     optimisation.split(plan.batches_per_step)
-    augmentation = Augmentation(settings.augmentation, device, settings.seed)
+    varied = settings.augmentation
+    if varied.distorted is None and request.annotation.kind == "objects":
+        varied = varied.model_copy(update={"distorted": DISTORTED_OBJECTS})
+    augmentation = Augmentation(varied, device, settings.seed)
     two_views = plan.consistency > 0
     batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device, two_views)
     return Parts(optimisation, reader, batches, notices, continues)

@@ -22,8 +22,9 @@ class Augmentation:
 
     Flips, 90° turns, rotation, scale and elastic deformation make one sampling grid, so every pixel is interpolated
     once: bilinear for the image, nearest for the labels. Rotation and turns are in the YX plane, flips and scale
-    along every spatial axis. Gamma, blur, contrast, brightness and noise follow, in this order; the last two in
-    standard deviations of the normalised image.
+    along every spatial axis. A share of the patches is only flipped and turned by 90°, so that every pixel of them is
+    one of the image: interpolation blurs, and what is predicted later is not blurred. Gamma, blur, contrast,
+    brightness and noise follow, in this order; the last two in standard deviations of the normalised image.
 
     Parameters
     ----------
@@ -37,17 +38,21 @@ class Augmentation:
 
     def __init__(self, settings: AugmentationSettings, device: torch.device, seed: int) -> None:
         self.settings = settings
+        self._share = 1.0 if settings.distorted is None else settings.distorted
         self.device = device
         self._random = torch.Generator().manual_seed(seed)
         self._noise = torch.Generator(device).manual_seed(seed)
 
     def source_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        """Size to read around a patch of ``size``, so that a turned patch is filled with real pixels."""
+        """Size to read around a patch of ``size``, so that a turned patch is filled with real pixels.
+
+        As odd or even as ``size``: pixels of a patch that is not distorted lie on pixels of the image.
+        """
         angle = radians(min(self.settings.rotation, 45.0))
         turned = (cos(angle) + sin(angle)) * (1 + self.settings.scale)
-        grown = [ceil(n * turned + 4 * self.settings.elastic) for n in size[-2:]]
-        deep = [ceil(n * (1 + self.settings.scale)) for n in size[:-2]]
-        return (*deep, *grown)
+        more = [n * (turned - 1) + 4 * self.settings.elastic for n in size[-2:]]
+        deeper = [n * self.settings.scale for n in size[:-2]]
+        return tuple(n + 2 * ceil(extra / 2) for n, extra in zip(size, (*deeper, *more), strict=True))
 
     def __call__(
         self, images: Tensor, labels: Tensor, size: tuple[int, ...], again: int = 0
@@ -90,23 +95,24 @@ class Augmentation:
     def _grid(self, n: int, source: torch.Size, size: tuple[int, ...]) -> Tensor:
         """Sampling positions, (N, *size, ndim), in the x, y(, z) order and -1..1 units of ``grid_sample``."""
         ndim = len(size)
-        transform = self._transform(n, ndim)
+        distorted = (self._uniform(n, 0, 1) < self._share).float()
+        transform = self._transform(n, ndim, distorted)
         axes = [torch.arange(s, dtype=torch.float32) - (s - 1) / 2 for s in size]
         positions = torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], dim=-1).to(self.device)
         grid = positions.view(1, -1, ndim) @ transform.to(self.device).transpose(1, 2)
         grid = grid.view(n, *size, ndim)
         if self.settings.elastic:
-            grid = grid + self._displacement(n, size)
+            grid = grid + self._displacement(n, size, distorted)
         half = torch.tensor(tuple(source)[::-1], dtype=torch.float32, device=self.device) / 2
         return grid / half
 
-    def _transform(self, n: int, ndim: int) -> Tensor:
+    def _transform(self, n: int, ndim: int, distorted: Tensor) -> Tensor:
         """One linear map per patch, (N, ndim, ndim), in x, y(, z) order."""
         options = self.settings
-        angle = self._uniform(n, -options.rotation, options.rotation) * (pi / 180)
+        angle = distorted * self._uniform(n, -options.rotation, options.rotation) * (pi / 180)
         if options.turns:
             angle = angle + torch.randint(4, (n,), generator=self._random) * (pi / 2)
-        zoom = 1 + self._uniform(n, -options.scale, options.scale)
+        zoom = 1 + distorted * self._uniform(n, -options.scale, options.scale)
         transform = torch.eye(ndim).repeat(n, 1, 1)
         transform[:, 0, 0] = transform[:, 1, 1] = angle.cos()
         transform[:, 0, 1] = angle.sin()
@@ -117,10 +123,10 @@ class Augmentation:
             transform = transform * signs
         return transform
 
-    def _displacement(self, n: int, size: tuple[int, ...]) -> Tensor:
+    def _displacement(self, n: int, size: tuple[int, ...], distorted: Tensor) -> Tensor:
         """Smooth random displacement in pixels, (N, *size, ndim), zero along z."""
         points = tuple(ceil(s / ELASTIC_SPACING) + 2 for s in size[-2:])
-        strength = self._uniform(n, 0, self.settings.elastic).view(n, 1, 1, 1)
+        strength = (distorted * self._uniform(n, 0, self.settings.elastic)).view(n, 1, 1, 1)
         coarse = torch.randn(n, 2, *points, generator=self._random) * strength
         fine = F.interpolate(coarse.to(self.device), size=size[-2:], mode="bicubic", align_corners=True)
         fine = fine.permute(0, 2, 3, 1)

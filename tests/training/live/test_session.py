@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started, Suggestion
-from napari_unet.images import Image
+from napari_unet.images import Image, Normalisation, image_hash
 from napari_unet.jobs import run_inline
 from napari_unet.labels import default_annotation
 from napari_unet.models.examples import read_examples
-from napari_unet.models.files import load_model
+from napari_unet.models.files import Model, load_model, save_model
 from napari_unet.models.header import read_record
+from napari_unet.models.record import ModelRecord, ValidationRecord
+from napari_unet.nets import UNet
 from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 
@@ -176,6 +178,29 @@ def test_goes_on_from_a_model(tmp_path):
     run.until(lambda e: isinstance(e, LiveState) and e.step > 0)
     run.end()
     assert len(read_record(first).parents) == 1
+
+
+@pytest.mark.parametrize(("y", "kept"), [(10, True), (34, False)])
+def test_what_a_parent_held_out_is_held_out_until_it_is_learnt_from(tmp_path, y, kept):
+    image = picture(64, 64)
+    request = request_of(tmp_path, image)
+    box = ((30, 40), (0, 64))
+    regions = {image_hash(request.images[0]): (box,), "another image": (box,)}
+    network = UNet(1, 2, width=2)
+    record = ModelRecord(
+        network=network.settings,
+        annotation=request.annotation,
+        normalisation=Normalisation(),
+        validation=ValidationRecord(regions=regions),
+    )
+    save_model(Model(network, record), tmp_path / "parent.safetensors")
+    run = Run(request_of(tmp_path, image, start_from=tmp_path / "parent.safetensors"))
+    run.say(stroke(1, y, 5), stroke(2, 50, 50))
+    run.until(lambda e: isinstance(e, LiveState) and e.step > 0)
+    run.end()
+    found = read_record(tmp_path / "live.safetensors").validation.regions
+    assert found.pop("another image") == (box,)
+    assert list(found.values()) == [(box,) if kept else ()]
 
 
 def test_images_of_other_channels_are_refused(tmp_path):

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from napari_unet.events import Notice
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.events import Box, Notice
 from napari_unet.images import Normalisation, image_hash
 from napari_unet.labels import Annotation
 from napari_unet.models.files import Model, model_hash, save_model
@@ -33,6 +36,7 @@ class LiveFile:
     def __init__(self, request: LiveRequest, parent: Model | None) -> None:
         self._request = request
         self._parent = parent.record if parent is not None else None
+        self._held_out = dict(parent.record.validation.regions) if parent is not None else {}
         self._parents: tuple[str, ...] = ()
         if parent is not None and request.start_from is not None:
             self._parents = (*parent.record.parents, model_hash(request.start_from))
@@ -59,9 +63,20 @@ class LiveFile:
         annotation: Annotation,
         step: int,
         normalisation: Normalisation,
+        painted: Sequence[Sequence[NDArray[np.int32]]],
         path: Path | None = None,
     ) -> None:
         """Write the weights of this step, to another file than the request's if one is given.
+
+        Parameters
+        ----------
+        network, annotation, step, normalisation
+            What is written.
+        painted : sequence of sequence of ndarray
+            For each image the positions that are painted, (n, number of axes). A region that the parent held out is
+            held out no more once something in it is learnt from.
+        path : Path, optional
+            The other file.
 
         Raises
         ------
@@ -70,7 +85,10 @@ class LiveFile:
         """
         images = self._request.images
         known = self._parent.images if self._parent is not None else {}
-        earlier = self._parent.validation.regions if self._parent is not None else {}
+        for fingerprint, places in zip(self.hashes, painted, strict=True):
+            if fingerprint in self._held_out:
+                boxes = self._held_out[fingerprint]
+                self._held_out[fingerprint] = tuple(box for box in boxes if not _any_in(box, places))
         record = ModelRecord(
             name=(path or self._request.output).stem,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -79,7 +97,7 @@ class LiveFile:
             normalisation=normalisation,
             axes=images[0].axes,
             plan={"recipe": "live", "steps": step, "seed": self._request.settings.seed},
-            validation=ValidationRecord(honest=False, method=REASON, regions=earlier),
+            validation=ValidationRecord(honest=False, method=REASON, regions=dict(self._held_out)),
             images=with_images(
                 known, [(image.name, h) for image, h in zip(images, self.hashes, strict=True)]
             ),
@@ -95,3 +113,9 @@ class LiveFile:
     ) -> list[Notice]:
         """Write what is learnt from beside the model, or beside a copy; where that fails, what to say."""
         return keep_examples(path or self._request.output, learnt, annotation, self.rehearsal.kept)
+
+
+def _any_in(box: Box, places: Sequence[NDArray[np.int32]]) -> bool:
+    """Whether any of the positions lies in a box."""
+    low, high = np.transpose(box)
+    return any(bool(((low <= p) & (p < high)).all(axis=1).any()) for p in places)

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_unet.device import choose_device, choose_precision, choose_threads, probe
 from napari_unet.events import (
     Box,
     Event,
@@ -23,7 +22,6 @@ from napari_unet.events import (
     ModelSaved,
     Notice,
     Preview,
-    Started,
     Suggestion,
 )
 from napari_unet.images import Normalisation
@@ -37,8 +35,6 @@ from napari_unet.training.live.previews import Piece, Previews
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.live.saving import LiveFile
 from napari_unet.training.live.suggestions import Suggestions
-from napari_unet.training.optimisation import torch_threads
-from napari_unet.training.preparation import check_writable
 
 WIDTH = {"cpu": 16, "gpu": 32}
 State = Literal["waiting", "learning", "resting"]
@@ -57,41 +53,6 @@ SAVE_EVERY = 15.0
 
 LOOKED_AT, SEARCH_SECONDS = 24, 1.0
 """Parts anywhere in the images that are looked at to say where a label would help, and for how long at most."""
-
-
-def learn_live(request: LiveRequest, stop: Callable[[], bool], inbox: SimpleQueue[Any]) -> Iterator[Event]:
-    """Learn from what is painted until asked to stop.
-
-    Parameters
-    ----------
-    request : LiveRequest
-        What is painted on, and how to learn.
-    stop : callable
-        Asked at least four times a second.
-    inbox : SimpleQueue
-        Of :class:`Painted`, :class:`Looking`, :class:`Renamed`, :class:`WhereNext`,
-        :class:`Keep` and :class:`Capped`.
-
-    Yields
-    ------
-    Event
-        ``Started``; ``LiveState``, ``Preview``, ``Suggestion`` and ``ModelSaved`` as they come; ``Finished``.
-
-    Raises
-    ------
-    InputError
-        If the images cannot be learnt from together.
-    ModelFileError, StorageError, DeviceError, OutOfMemoryError, TrainingDivergedError
-        If the model to start from, the output, the device or the learning fails.
-    """
-    check_writable(request.output)
-    threads = choose_threads(request.settings.threads)
-    with torch_threads(threads):
-        report = probe(request.settings.device)
-        device = choose_device(request.settings.device, report)
-        precision = choose_precision(device, request.settings.precision)
-        yield Started(report.name, {"threads": threads, "device": device.type})
-        yield from LiveSession(request, device, precision, stop, inbox).events()
 
 
 class LiveSession:
@@ -304,5 +265,6 @@ class LiveSession:
     def _write(self, path: Path | None) -> ModelSaved:
         learner = self._learner
         learner.shown()  # batch norm's statistics for the weights as they are
-        self._file.save(learner.network, self._annotation, learner.steps, self._normalisation, path)
+        painted = self._sampler.painted()
+        self._file.save(learner.network, self._annotation, learner.steps, self._normalisation, painted, path)
         return ModelSaved(str(path or self._request.output))

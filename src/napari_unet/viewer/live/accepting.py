@@ -60,7 +60,7 @@ def accept(
 
 
 def sure_areas(predicted: NDArray[Any], doubt: NDArray[np.uint8]) -> NDArray[Any]:
-    """Number the connected areas of one class that are sure, from 1; 0 is everything else, also what is not predicted."""
+    """Number the connected areas of one class that are sure, from 1; 0 is the rest and what is not predicted."""
     sure = doubt < round(255 * SURE)
     areas = label(np.where(sure, predicted, 0).astype(np.int32), background=0, connectivity=1)
     too_small = np.bincount(areas.ravel()) < SMALLEST_AREA
