@@ -103,7 +103,7 @@ class LiveRequest:
 
     It goes on until it is stopped. What is painted and looked at comes as messages: :class:`Painted`,
     :class:`Looking`, :class:`Renamed`, :class:`WhereNext`,
-    :class:`Keep`, :class:`Capped`.
+    :class:`Keep`, :class:`Changed`.
 
     Attributes
     ----------
@@ -183,10 +183,10 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Capped:
-    """To a live run: so much of the time it may compute; above 0 and at most 1."""
+class Changed:
+    """To a live run: these are the settings now. Only computing time and objects change in its midst."""
 
-    share: float
+    settings: LiveSettings
 
 
 Request = TrainingRequest | RateSearchRequest | PredictionRequest | ProbeRequest | LiveRequest

@@ -115,6 +115,17 @@ def default_annotation(kind: AnnotationKind, values: Sequence[int]) -> Annotatio
     )
 
 
+def object_strokes() -> Annotation:
+    """The three classes of strokes that objects are learnt from, in the order of a network's outputs ``borders``."""
+    names = ("background", "object", "border")
+    return Annotation(
+        kind="scribbles",
+        classes=tuple(
+            LabelClass(value=v, name=name, color=default_color(v)) for v, name in enumerate(names, start=1)
+        ),
+    )
+
+
 def to_class_indices(labels: NDArray[Any], annotation: Annotation) -> NDArray[np.int16]:
     """Network output index of every pixel, :data:`IGNORE` where the annotation says nothing.
 

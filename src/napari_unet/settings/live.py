@@ -25,6 +25,12 @@ class LiveSettings(ComputeSettings):
         description="Seconds without anything new painted after which learning rests until there is.",
         json_schema_extra=ADVANCED,
     )
+    objects: bool = Field(
+        False,
+        title="Objects",
+        description="Find objects: strokes are of the background (1), the inside of objects (2), and their border (3), "
+        "above all where two touch.",
+    )
     starter: bool = Field(
         True,
         title="Starter",

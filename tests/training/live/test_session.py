@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from queue import SimpleQueue
 
 import numpy as np
 import pytest
 
+from napari_unet.api import predict
 from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started, Suggestion
 from napari_unet.images import Image, Normalisation, image_hash
 from napari_unet.jobs import run_inline
-from napari_unet.labels import default_annotation
+from napari_unet.labels import default_annotation, object_strokes
 from napari_unet.models.examples import read_examples
 from napari_unet.models.files import Model, load_model, save_model
 from napari_unet.models.header import read_record
 from napari_unet.models.record import ModelRecord, ValidationRecord
 from napari_unet.nets import UNet
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
+from napari_unet.requests import Changed, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 
 SETTINGS = LiveSettings(device="cpu", precision="fp32", threads=1, width=2)
@@ -156,7 +158,12 @@ def test_says_where_a_label_would_help(tmp_path):
 
 def test_rests_when_nothing_is_painted_and_goes_on_when_something_is(tmp_path):
     run = Run(request_of(tmp_path, picture(64, 64), settings=SETTINGS.model_copy(update={"rest_after": 0.3})))
-    run.say(Capped(0.9), view((0, 64), (0, 64)), stroke(1, 5, 5), stroke(2, 50, 50))
+    run.say(
+        Changed(SETTINGS.model_copy(update={"processor_share": 0.9})),
+        view((0, 64), (0, 64)),
+        stroke(1, 5, 5),
+        stroke(2, 50, 50),
+    )
     resting = run.until(lambda e: isinstance(e, LiveState) and e.state == "resting")
     run.until(lambda e: isinstance(e, ModelSaved))
     run.say(stroke(1, 30, 30))
@@ -201,6 +208,30 @@ def test_what_a_parent_held_out_is_held_out_until_it_is_learnt_from(tmp_path, y,
     found = read_record(tmp_path / "live.safetensors").validation.regions
     assert found.pop("another image") == (box,)
     assert list(found.values()) == [(box,) if kept else ()]
+
+
+def test_strokes_of_insides_and_borders_make_a_model_that_finds_objects(tmp_path):
+    request = request_of(tmp_path, picture(64, 64))
+    run = Run(replace(request, annotation=object_strokes()))
+    run.say(view((0, 64), (0, 64)), stroke(1, 5, 5), stroke(2, 50, 50), stroke(3, 30, 30))
+    run.say(Changed(SETTINGS.model_copy(update={"objects": True})))
+    preview = run.until(lambda e: isinstance(e, Preview))
+    assert set(np.unique(preview.labels)) <= {1, 2, 3}
+    run.end()
+    path = tmp_path / "live.safetensors"
+    model = load_model(path)
+    assert model.record.network.outputs == "borders"
+    assert model.record.annotation.kind == "objects"
+    found = predict(path, picture(64, 64))
+    assert found.dtype == np.int32  # numbers of objects
+
+    again = Run(
+        replace(request, annotation=object_strokes(), start_from=path, output=tmp_path / "b.safetensors")
+    )
+    again.say(stroke(1, 5, 5), stroke(2, 50, 50))
+    again.until(lambda e: isinstance(e, LiveState) and e.step > 0)
+    again.end()
+    assert read_record(tmp_path / "b.safetensors").network.outputs == "classes"
 
 
 def test_images_of_other_channels_are_refused(tmp_path):

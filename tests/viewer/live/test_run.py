@@ -9,7 +9,7 @@ import pytest
 
 from napari_unet.errors import InputError
 from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started, Suggestion
-from napari_unet.requests import Capped, LiveRequest, Looking, Painted, Renamed, WhereNext
+from napari_unet.requests import Changed, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer import bridge
 from napari_unet.viewer.live.run import LiveRun
@@ -82,7 +82,7 @@ def test_previews_lie_below_the_annotation_and_touch_nothing(live):
     live.viewer.layers.selection.active = live.labels
     say(live, Started("CPU"), LiveState("learning", 3, 0.5, {1: 9}), preview_of(2))
     assert [layer.name for layer in live.viewer.layers] == ["cells", "cells preview", "paint"]
-    (preview,) = live.run.preview_layers
+    (preview,) = live.run.previews.layers
     assert (preview.data == 2).all()
     say(live, preview_of(1, ((10, 20), (0, 70))))
     assert (preview.data[10:20] == 1).all()
@@ -118,11 +118,12 @@ def test_stops_and_can_begin_again(live, tmp_path):
     assert live.run.report.phase == "off"
     assert live.run.report.model_path == tmp_path / "m.safetensors"
     say(live, preview_of(1))  # of a run that is over
-    assert not live.run.preview_layers
+    assert not live.run.previews.layers
     live.run.start(bridge.engine("live"), live.run._pairs, LiveSettings(), tmp_path / "n.safetensors")
     live.run._timer.stop()
-    live.run.cap(0.5)
-    assert told(live, Capped) == [Capped(0.5)]
+    slower = LiveSettings(processor_share=0.5)
+    live.run.change(slower)
+    assert told(live, Changed) == [Changed(slower)]
 
 
 def test_a_failure_is_said_and_the_layers_stay(live):

@@ -10,10 +10,10 @@ from qtpy.QtCore import Qt
 
 from key_support import ALT, digit_key, other_key, press
 from napari_unet.events import Finished, LiveState, Notice, Preview, Started
-from napari_unet.labels import Annotation, LabelClass, default_annotation
-from napari_unet.requests import Capped, Painted, WhereNext
+from napari_unet.labels import Annotation, LabelClass, default_annotation, object_strokes
+from napari_unet.requests import Changed, Painted, Renamed, WhereNext
 from napari_unet.viewer import bridge
-from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.layers import annotation_of, set_annotation
 from napari_unet.viewer.results import add_prediction
 from napari_unet.viewer.train.class_box import starving
 from train_support import paint, scribbled, settle
@@ -272,8 +272,31 @@ def test_it_computes_as_much_as_it_may_also_next_time(live, open_dock):
     assert share.currentText() == "100%"
     live.qtbot.keyClick(share, Qt.Key.Key_Down)
     live.qtbot.keyClick(share, Qt.Key.Key_Down)
-    assert [m for m in live.worker.jobs[-1].told if isinstance(m, Capped)] == [Capped(0.75), Capped(0.5)]
+    told = [m.settings for m in live.worker.jobs[-1].told if isinstance(m, Changed)]
+    assert [settings.processor_share for settings in told] == [0.75, 0.5]
     other = open_dock(scribbled()[0]).dock
     assert other.live.share.currentText() == "50%"
     other.live.button.click()
     assert live.worker.requests[-1].settings.processor_share == 0.5
+
+
+def test_strokes_of_objects_have_classes_of_their_own(live):
+    live.dock.live.objects.click()
+    settle(live.dock, live.qtbot)
+    assert [name for (name,) in rows(live, 2)] == ["background", "object", "border"]
+    live.dock.live.run._on_tick()
+    told = live.worker.jobs[-1].told
+    assert [m.settings.objects for m in told if isinstance(m, Changed)] == [True]
+    assert [m.annotation for m in told if isinstance(m, Renamed)] == [object_strokes()]
+
+
+def test_other_classes_are_not_taken_for_strokes_of_objects(live):
+    set_annotation(
+        live.layer,
+        Annotation(kind="scribbles", classes=(LabelClass(value=1, name="nuclei", color="#ff0000"),)),
+    )
+    live.dock.live.objects.click()
+    assert not live.dock.live.objects.isChecked()
+    assert "has classes of its own" in live.dock.live.line.text()
+    assert annotation_of(live.layer).classes[0].name == "nuclei"
+    assert not [m for m in live.worker.jobs[-1].told if isinstance(m, Changed)]

@@ -167,7 +167,7 @@ def new_network(n_channels: int, n_classes: int, width: int, seed: int) -> UNet:
     return network
 
 
-def with_classes(network: UNet, before: Annotation, after: Annotation) -> UNet:
+def with_classes(network: UNet, before: Annotation | None, after: Annotation) -> UNet:
     """A copy of a network for other classes: outputs of those it knows are kept, the others start anew.
 
     Parameters
@@ -175,9 +175,10 @@ def with_classes(network: UNet, before: Annotation, after: Annotation) -> UNet:
     network : UNet
         On the CPU; one output for each class of ``before``.
     before, after : Annotation
-        The classes it knows, and those it is to know.
+        The classes it knows, and those it is to know; without the former, its outputs mean something else.
     """
-    settings = network.settings.model_copy(update={"n_classes": len(after.classes)})
+    settings = network.settings.model_copy(update={"n_classes": len(after.classes), "outputs": "classes"})
+    known = before.values if before is not None else ()
     wider = UNet.from_settings(settings)
     init_weights(wider)
     weights = wider.state_dict()
@@ -186,7 +187,7 @@ def with_classes(network: UNet, before: Annotation, after: Annotation) -> UNet:
             weights[name] = old
             continue
         for index, value in enumerate(after.values):
-            if value in before.values:
-                weights[name][index] = old[before.values.index(value)]
+            if value in known:
+                weights[name][index] = old[known.index(value)]
     wider.load_state_dict(weights)
     return wider

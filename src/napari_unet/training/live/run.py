@@ -24,8 +24,7 @@ def learn_live(request: LiveRequest, stop: Callable[[], bool], inbox: SimpleQueu
     stop : callable
         Asked at least four times a second.
     inbox : SimpleQueue
-        Of :class:`Painted`, :class:`Looking`, :class:`Renamed`, :class:`WhereNext`,
-        :class:`Keep` and :class:`Capped`.
+        Of what :class:`LiveRequest` names.
 
     Yields
     ------

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from napari_unet.events import Box, Notice
 from napari_unet.images import Normalisation, image_hash
-from napari_unet.labels import Annotation
+from napari_unet.labels import Annotation, default_annotation, object_strokes
 from napari_unet.models.files import Model, model_hash, save_model
 from napari_unet.models.record import ModelRecord, ValidationRecord, versions, with_images
 from napari_unet.nets import UNet
 from napari_unet.requests import LiveRequest
+from napari_unet.settings import ObjectSettings
 from napari_unet.training.examples import Learnt, keep_examples
 from napari_unet.training.rehearsal import Rehearsal, recall
+
+OBJECTS = ObjectSettings(splitting=0.9)
+"""How objects are found until somebody moves a slider: what suited models best that learnt borders from objects."""
 
 REASON = "Learnt live from strokes; none of them was held out."
 
@@ -42,6 +46,7 @@ class LiveFile:
             self._parents = (*parent.record.parents, model_hash(request.start_from))
         self._hashes: tuple[str, ...] | None = None
         self._saved = 0
+        self.as_objects = request.settings.objects
         self.rehearsal = Rehearsal()
         if parent is not None and request.start_from is not None:
             self.rehearsal = recall(request.start_from, parent.record, request.annotation, self.hashes)
@@ -89,11 +94,16 @@ class LiveFile:
             if fingerprint in self._held_out:
                 boxes = self._held_out[fingerprint]
                 self._held_out[fingerprint] = tuple(box for box in boxes if not _any_in(box, places))
+        settings, objects = network.settings, None
+        if self.as_objects and annotation.values == object_strokes().values:
+            settings = settings.model_copy(update={"outputs": "borders"})
+            annotation, objects = default_annotation("objects", [1]), OBJECTS
         record = ModelRecord(
             name=(path or self._request.output).stem,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            network=network.settings,
+            network=settings,
             annotation=annotation,
+            objects=objects,
             normalisation=normalisation,
             axes=images[0].axes,
             plan={"recipe": "live", "steps": step, "seed": self._request.settings.seed},
@@ -113,6 +123,16 @@ class LiveFile:
     ) -> list[Notice]:
         """Write what is learnt from beside the model, or beside a copy; where that fails, what to say."""
         return keep_examples(path or self._request.output, learnt, annotation, self.rehearsal.kept)
+
+
+def classes_of(record: ModelRecord) -> Annotation | None:
+    """The classes that the outputs of a model stand for, as strokes; ``None`` where they are something else."""
+    match record.network.outputs:
+        case "classes":
+            return record.annotation
+        case "borders":
+            return object_strokes()
+    return None
 
 
 def _any_in(box: Box, places: Sequence[NDArray[np.int32]]) -> bool:

@@ -28,12 +28,12 @@ from napari_unet.images import Normalisation
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.models.files import load_model
 from napari_unet.models.starter import read_starter
-from napari_unet.requests import Capped, Keep, LiveRequest, Looking, Painted, Renamed, WhereNext
+from napari_unet.requests import Changed, Keep, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.training.live.learner import Learner, new_network, with_classes
 from napari_unet.training.live.pixels import alike, answer_of, read_normalised
 from napari_unet.training.live.previews import Piece, Previews
 from napari_unet.training.live.sampler import LiveSampler
-from napari_unet.training.live.saving import LiveFile
+from napari_unet.training.live.saving import LiveFile, classes_of
 from napari_unet.training.live.suggestions import Suggestions
 
 WIDTH = {"cpu": 16, "gpu": 32}
@@ -87,7 +87,7 @@ class LiveSession:
         self._copies: list[Path] = []
         self._starter = read_starter() if parent is None and request.settings.starter else None
         if parent is not None:
-            network = with_classes(parent.network, parent.record.annotation, request.annotation)
+            network = with_classes(parent.network, classes_of(parent.record), request.annotation)
         elif self._starter is not None:
             network = self._starter.network_for(request.images[0].n_channels, len(request.annotation.classes))
         else:
@@ -165,8 +165,9 @@ class LiveSession:
             self._is_asked = True
         elif isinstance(message, Keep):
             self._copies.append(message.path)
-        elif isinstance(message, Capped):
-            self._share = message.share
+        elif isinstance(message, Changed):
+            self._share = message.settings.processor_share
+            self._file.as_objects = message.settings.objects
 
     def _wait(self) -> None:
         """Do nothing until there is something to do, or a moment has passed."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from napari_unet.labels import Annotation, default_annotation
-from napari_unet.viewer.layers import annotation_of
+from napari_unet.errors import InputError
+from napari_unet.labels import Annotation, default_annotation, object_strokes
+from napari_unet.viewer.layers import annotation_of, set_annotation
+from napari_unet.viewer.train.classes import announce
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -31,3 +33,28 @@ def known_classes(layers: Sequence[Labels], before: Annotation | None, painted: 
         values = sorted({*values, 1, 2})
     annotation = default_annotation("scribbles", values)
     return annotation.model_copy(update={"classes": tuple(given.get(c.value, c) for c in annotation.classes)})
+
+
+def name_object_strokes(layers: Sequence[Labels]) -> None:
+    """Let the classes of these layers be those that objects are learnt from.
+
+    Raises
+    ------
+    InputError
+        If one has other classes already; then none is changed.
+    """
+    wanted = object_strokes()
+    for layer in layers:
+        there = annotation_of(layer)
+        named = [c.name for c in there.classes if not c.name.startswith("class ")] if there else []
+        others = [name for name in named if name not in {c.name for c in wanted.classes}]
+        if others or (there is not None and not set(there.values) <= {0, *wanted.values}):
+            raise InputError(
+                f"{layer.name} has classes of its own. Objects are learnt from three: "
+                + ", ".join(f"{c.name} ({c.value})" for c in wanted.classes)
+                + ".",
+                "Click 'New annotation layer' for strokes of these.",
+            )
+    for layer in layers:
+        set_annotation(layer, wanted)
+        announce(layer, wanted.values)

@@ -26,11 +26,11 @@ from napari_unet.events import (
     Suggestion,
 )
 from napari_unet.labels import Annotation
-from napari_unet.requests import Capped, LiveRequest, Renamed, WhereNext
+from napari_unet.requests import Changed, LiveRequest, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.layers import image_from_layers, level_for, without_proxy
-from napari_unet.viewer.live.classes import known_classes
+from napari_unet.viewer.live.classes import known_classes, name_object_strokes
 from napari_unet.viewer.live.paintable import check_paintable
 from napari_unet.viewer.live.preview import PreviewLayer, PreviewLayers
 from napari_unet.viewer.live.report import LiveReport, Phase
@@ -52,6 +52,11 @@ LOST_AGAIN = 60.0
 
 class LiveRun(QObject):
     """The live run of one viewer, at most one at a time.
+
+    Attributes
+    ----------
+    previews : PreviewLayers
+        Of the latest run.
 
     Signals
     -------
@@ -78,7 +83,7 @@ class LiveRun(QObject):
         self._annotation: Annotation | None = None
         self._pairs: list[LayerPair] = []
         self._teller: Teller | None = None
-        self._previews = PreviewLayers()
+        self.previews = PreviewLayers()
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self._on_tick)
@@ -113,7 +118,9 @@ class LiveRun(QObject):
         for pair, image in zip(pairs, images, strict=True):
             check_paintable(pair, image.label_shape)
         self._pairs = pairs
-        self._previews = PreviewLayers(self._previews.doubt_is_shown)
+        self.previews = PreviewLayers(self.previews.doubt_is_shown)
+        if settings.objects:
+            name_object_strokes(labels_of(pairs))
         self._annotation = known_classes(labels_of(pairs), self._annotation, set())
         self._engine = engine
         self.report = LiveReport(phase="starting")
@@ -138,37 +145,33 @@ class LiveRun(QObject):
             if self._job is not None:
                 self._job.stop()
 
-    def cap(self, share: float) -> None:
-        """Let it compute so much of the time."""
-        if self._job is not None:
-            self._job.send(Capped(share))
+    def change(self, settings: LiveSettings) -> None:
+        """Let it go on with these settings; of them computing time and objects take effect at once.
+
+        Raises
+        ------
+        InputError
+            If the strokes are not those that objects are learnt from.
+        """
+        if self._job is None or self._request is None:
+            return
+        if settings.objects:
+            name_object_strokes(labels_of(self._pairs))
+        self._request = replace(self._request, settings=settings)
+        self._job.send(Changed(settings))
 
     def ask_where_next(self) -> None:
         """Go, as soon as it is known, to where a label would help most."""
         if self._job is not None:
             self._job.send(WhereNext())
 
-    @property
-    def preview_layers(self) -> list[Any]:
-        """The layers that previews are shown in."""
-        return self._previews.layers
-
-    def show_doubt(self, on: bool) -> None:
-        """Show beside every prediction where it is not sure, or hide it."""
-        self._previews.show_doubt(on)
-
-    @property
-    def doubt_is_shown(self) -> bool:
-        """Whether this was asked for."""
-        return self._previews.doubt_is_shown
-
     def preview_of(self, labels: Labels) -> PreviewLayer | None:
         """What is predicted beside these labels, also once the run has ended; ``None`` where nothing is to be seen."""
-        return self._previews.beside(labels)
+        return self.previews.beside(labels)
 
     def learn_from(self, labels: Labels, instead_of: Labels) -> None:
         """Learn from a layer in place of another one of the same shape; previews go on."""
-        self._previews.reassign(labels, instead_of)
+        self.previews.reassign(labels, instead_of)
         if self._teller is not None:
             self._teller.learn_from(labels, instead_of)
             self._pairs = self._teller.pairs
@@ -185,7 +188,7 @@ class LiveRun(QObject):
         for message in teller.news(viewer):
             if isinstance(message, Renamed):
                 self._annotation = message.annotation
-                self._previews.use(message.annotation)
+                self.previews.use(message.annotation)
             self._job.send(message)
 
     def _let_go(self) -> None:
@@ -243,7 +246,7 @@ class LiveRun(QObject):
         viewer, pair = self._viewer(), self._pairs[event.image]
         if viewer is None or self._annotation is None:
             return
-        if self._previews.show(viewer, pair, self._annotation, event):
+        if self.previews.show(viewer, pair, self._annotation, event):
             self.previewed.emit(event)
 
     def _go(self, event: Suggestion) -> None:
@@ -253,7 +256,7 @@ class LiveRun(QObject):
             return
         if len(self._pairs) > 1:
             for i, pair in enumerate(self._pairs):
-                preview = self._previews.beside(pair.labels)
+                preview = self.previews.beside(pair.labels)
                 for layer in (*pair.images, pair.labels, preview and preview.layer):
                     if layer is not None:
                         layer.visible = i == event.image

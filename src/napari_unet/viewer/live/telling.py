@@ -68,9 +68,8 @@ class Teller:
             for image, watcher in enumerate(self._watchers)
             for region, labels in watcher.changes(views[image])
         ]
-        if painted:
-            yield from self._named()
-            yield from painted
+        yield from self._named()
+        yield from painted
 
     def _is_shown(self, image: int) -> bool:
         """Whether this is the image that is looked at: the topmost visible one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import InputError, UNetError
 from napari_unet.settings import LiveSettings
@@ -66,6 +66,11 @@ class LiveBar(QWidget):
         self.share.setToolTip(f"<qt>{info.title}: {info.description}</qt>")
         self.share.setAccessibleName(str(info.title))
         self.share.setCurrentIndex(max(0, self.share.findData((load(REMEMBERED) or {}).get("share"))))
+        self.objects = QCheckBox("Objects")
+        info = LiveSettings.model_fields["objects"]
+        self.objects.setToolTip(
+            f"<qt>{info.description} Segment with U-Net numbers them with the model that is saved.</qt>"
+        )
         self.line = QLabel()
         self.line.setWordWrap(True)
         self.line.hide()
@@ -76,10 +81,12 @@ class LiveBar(QWidget):
         switch.addWidget(self.button, 1)
         switch.addWidget(self.key)
         switch.addWidget(self.share)
+        switch.addWidget(self.objects)
         layout.addLayout(switch)
         layout.addWidget(self.line)
         self.button.clicked.connect(self.switch)
         self.share.activated.connect(self._on_share)
+        self.objects.clicked.connect(self._on_objects)
         keys.pressed.connect(self._on_key)
         self.run.heard.connect(self.draw)
         self.draw()
@@ -93,8 +100,8 @@ class LiveBar(QWidget):
             pairs = live_pairs(self._page.source)
             output = self._page.output.path
             output.parent.mkdir(parents=True, exist_ok=True)
-            settings = LiveSettings(processor_share=self.share.currentData())
-            self.run.start(engine("live"), pairs, settings, output, self._page.start.path)
+            self.run.start(engine("live"), pairs, self._settings(), output, self._page.start.path)
+            self._page.source.refresh()  # its classes may have got names
         except UNetError as error:
             self._say_problem(str(error))
         except OSError as error:
@@ -105,9 +112,19 @@ class LiveBar(QWidget):
         self.run.heard.disconnect(self.draw)
 
     def _on_share(self, _index: int) -> None:
-        share = self.share.currentData()
-        save(REMEMBERED, {"share": share})
-        self.run.cap(share)
+        save(REMEMBERED, {"share": self.share.currentData()})
+        self.run.change(self._settings())
+
+    def _settings(self) -> LiveSettings:
+        return LiveSettings(processor_share=self.share.currentData(), objects=self.objects.isChecked())
+
+    def _on_objects(self, on: bool) -> None:
+        try:
+            self.run.change(self._settings())
+        except UNetError as error:
+            self.objects.setChecked(not on)
+            self._warn(str(error))
+        self._page.source.refresh()
 
     def _on_key(self, command: str) -> None:
         if command == LIVE:

@@ -90,7 +90,7 @@ class PreviewBar(QWidget):
         self.accept_button.clicked.connect(lambda: self.accept())
         self.where_button.clicked.connect(self._run.ask_where_next)
         self.copy_button.clicked.connect(self.correct_copy)
-        self.doubt.toggled.connect(self._run.show_doubt)
+        self.doubt.toggled.connect(lambda on: self._run.previews.show_doubt(on))
         keys.pressed.connect(self._on_key)
         self._run.previewed.connect(self.draw)
         self._run.heard.connect(self._on_heard)
@@ -104,7 +104,7 @@ class PreviewBar(QWidget):
         self.accept_button.setEnabled(has_preview)
         self.doubt.setEnabled(has_preview)
         with QSignalBlocker(self.doubt):
-            self.doubt.setChecked(self._run.doubt_is_shown)
+            self.doubt.setChecked(self._run.previews.doubt_is_shown)
         self._on_heard()
         self.setVisible(has_preview or self._prediction() is not None)
 
