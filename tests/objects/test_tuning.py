@@ -94,3 +94,19 @@ def test_what_is_faint_is_left_out_where_it_is_mostly_nothing() -> None:
     assert value == 1
     assert 0.8 < best.certainty <= 0.98
     assert best.min_size == 0
+
+
+def test_what_may_be_chance_changes_nothing() -> None:
+    truth = np.zeros((40, 40), np.int64)
+    truth[5:15, 5:15] = 1
+    maps = [(*directed_maps(truth), truth)] * 4
+    start = ObjectSettings(splitting=0.75)
+    gains = iter(())
+
+    def score(found: np.ndarray, truth: np.ndarray) -> float:
+        return next(gains, 0.5)
+
+    gains = iter([0.5] * 4 + [0.9, 0.3, 0.6, 0.3])  # of the start, and of the first value tried
+    assert tune(maps, score, start, directed=True)[0] == start
+    gains = iter([0.5] * 4 + [0.6, 0.5, 0.6, 0.6])
+    assert tune(maps, score, start, directed=True)[0].splitting == tuning.SPLITTING[0]

@@ -15,6 +15,9 @@ from napari_unet.scores.objects import score_image
 from napari_unet.settings import ObjectSettings
 from napari_unet.training.held_out import HeldOut
 
+START = ObjectSettings(certainty=0.99)
+"""What suited trained networks; decision 0006."""
+
 
 def settle_decoding(
     held_out: HeldOut,
@@ -42,7 +45,7 @@ def settle_decoding(
     ]
     if not maps:
         return None
-    return tune(maps, _ap, ObjectSettings(), network.settings.is_directed)[0]
+    return tune(maps, _ap, START, network.settings.is_directed)[0]
 
 
 def _ap(found: NDArray[np.int32], objects: NDArray[np.signedinteger]) -> float:
