@@ -1,4 +1,4 @@
-"""Which sessions are in use, and what is kept of those that were never closed."""
+"""Which sessions are in use, and what is kept of those that have ended."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from napari_unet.sessions import (
     Placement,
     Session,
     SessionWriter,
-    limit_unclosed,
+    earlier_sessions,
+    limit_sessions,
+    mark_closed,
     new_folder,
     read_session,
     read_strokes,
-    unclosed,
     write_session,
 )
 from napari_unet.sessions.folders import MARKER, is_in_use
@@ -39,14 +40,14 @@ def end(folder):
     (folder / MARKER).write_text(json.dumps({**mark, "started": 1.0}))
 
 
-def test_what_another_process_left_is_unclosed(tmp_path):
+def test_what_another_process_left_was_interrupted(tmp_path):
     program = "import sys, pathlib, napari_unet.sessions as s; s.new_folder(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
     (folder,) = tmp_path.iterdir()
     assert not is_in_use(folder)
-    assert unclosed(tmp_path) == []  # nothing was painted in it
+    assert earlier_sessions(tmp_path, closed=False) == []  # nothing was painted in it
     write_session(folder, SESSION)
-    (found,) = unclosed(tmp_path)
+    (found,) = earlier_sessions(tmp_path, closed=False)
     assert found.session == SESSION
     assert found.session.contents == "1 annotation layer"
 
@@ -56,9 +57,17 @@ def test_one_that_is_open_is_not_offered(tmp_path):
     assert folder != other
     write_session(folder, SESSION)
     assert is_in_use(folder)
-    assert unclosed(tmp_path) == []
+    assert earlier_sessions(tmp_path, closed=False) == []
     end(folder)
-    assert [each.folder for each in unclosed(tmp_path)] == [folder]
+    assert [each.folder for each in earlier_sessions(tmp_path, closed=False)] == [folder]
+
+
+def test_what_the_user_closed_is_kept_and_not_offered(tmp_path):
+    folder = new_folder(tmp_path)
+    write_session(folder, SESSION)
+    mark_closed(folder)
+    assert earlier_sessions(tmp_path, closed=False) == []
+    assert [each.folder for each in earlier_sessions(tmp_path, closed=True)] == [folder]
 
 
 def test_on_another_machine_it_is_open_while_it_gives_signs_of_life(tmp_path):
@@ -79,8 +88,8 @@ def test_the_oldest_go(tmp_path):
         end(folders[-1])
         for path in (folders[-1], *folders[-1].iterdir()):
             os.utime(path, (1000 * i, 1000 * i))
-    assert limit_unclosed(tmp_path, 3) == 1
-    assert [each.folder for each in unclosed(tmp_path)] == folders[:0:-1]
+    assert limit_sessions(tmp_path, 3) == 1
+    assert [each.folder for each in earlier_sessions(tmp_path, closed=False)] == folders[:0:-1]
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"images": 3}', '{"format_version": 99}'])

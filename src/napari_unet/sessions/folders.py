@@ -1,4 +1,4 @@
-"""Folders of sessions that are kept while somebody works: which are in use, and which were never closed."""
+"""Folders of sessions that are kept while somebody works: which are in use, which were interrupted, which closed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from napari_unet.images.storage import storage_error, write_atomically
 from napari_unet.sessions.record import FILE_NAME, Session, read_session
 
 MOST_KEPT = 10
-"""Sessions that were never closed; of more, the oldest go."""
+"""Sessions that have ended; of more, the oldest go."""
 
-MARKER = "in-use.json"
+MARKER, CLOSED = "in-use.json", "closed"
 SIGN_OF_LIFE = 60.0
 """Seconds between two signs of life of a session that is open, see :func:`give_sign_of_life`."""
 
@@ -33,8 +33,8 @@ _CLOCK = 60.0
 
 
 @dataclass(frozen=True)
-class UnclosedSession:
-    """A session whose process is no more.
+class EarlierSession:
+    """A session that has ended: its process is no more, or it was closed.
 
     Attributes
     ----------
@@ -100,21 +100,36 @@ def is_in_use(folder: Path) -> bool:
         return True
 
 
-def unclosed(root: Path) -> list[UnclosedSession]:
-    """Sessions that were never closed, the latest first; those in use and those that cannot be read left out."""
+def mark_closed(folder: Path) -> None:
+    """Say that the user ended the session: it is kept, and nobody has to be asked about it."""
+    (folder / CLOSED).touch()
+
+
+def earlier_sessions(root: Path, *, closed: bool) -> list[EarlierSession]:
+    """Sessions that have ended, the latest first; those in use and those that cannot be read left out.
+
+    Parameters
+    ----------
+    root : Path
+        Where they are.
+    closed : bool
+        Those that the user closed, else those that were interrupted.
+    """
     found = []
     for folder in _left_behind(root):
+        if (folder / CLOSED).exists() != closed:
+            continue
         try:
             session = read_session(folder)
         except SessionError:
             continue  # of a newer version, maybe: it stays where it is
         if session.annotations:
-            found.append(UnclosedSession(folder, session, datetime.fromtimestamp(_changed(folder))))
+            found.append(EarlierSession(folder, session, datetime.fromtimestamp(_changed(folder))))
     return found
 
 
-def limit_unclosed(root: Path, most: int = MOST_KEPT) -> int:
-    """Remove the oldest sessions that were never closed; returns how many."""
+def limit_sessions(root: Path, most: int = MOST_KEPT) -> int:
+    """Remove the oldest sessions that have ended; returns how many."""
     too_many = _left_behind(root)[most:]
     for folder in too_many:
         remove_folder(folder)
@@ -128,12 +143,12 @@ def remove_folder(folder: Path) -> None:
 
 
 def _left_behind(root: Path) -> list[Path]:
-    """Folders of sessions whose process is no more, the latest first."""
+    """Folders of sessions that have ended, the latest first."""
     try:
         folders = [folder for folder in root.iterdir() if folder.is_dir()]
     except OSError:
         return []
-    left = [folder for folder in folders if not is_in_use(folder)]
+    left = [folder for folder in folders if (folder / CLOSED).exists() or not is_in_use(folder)]
     return sorted(left, key=lambda folder: (_changed(folder), folder.name), reverse=True)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from napari_unet.errors import StorageError
 from napari_unet.images.image import Image
 from napari_unet.images.storage import storage_error
+from napari_unet.models.examples import copy_examples, examples_path
 from napari_unet.sessions.folders import MARKER
 from napari_unet.sessions.images import file_name, fingerprint, write_array
 from napari_unet.sessions.record import (
@@ -183,15 +184,22 @@ class _Saving:
         return record.model_copy(update={"copy_name": None, "relative": _relative(source, self._folder)})
 
     def model(self, model: ModelUse) -> ModelUse:
-        """The record of a model, copied in."""
+        """The record of a model, copied in with what it learnt from."""
         source = Path(model.path)
         if not source.is_file():
             self.notices.append(f"The model {file_name(model.path)} is not there any more and was left out.")
             return model.model_copy(update={"copy_name": None})
         for earlier in self._old.models:
             if earlier.copy_name is not None and _same_file(inside(self._folder, earlier.copy_name), source):
-                return model.model_copy(update={"copy_name": earlier.copy_name})
-        return model.model_copy(update={"copy_name": self._copy("models", source)})
+                name = earlier.copy_name
+                break
+        else:
+            name = self._copy("models", source)
+        copy = inside(self._folder, name)
+        if not examples_path(copy).exists():
+            self._new.append(examples_path(copy))
+        copy_examples(source, copy)
+        return model.model_copy(update={"copy_name": name})
 
     def undo(self) -> None:
         """Take back what was written."""
@@ -203,6 +211,7 @@ class _Saving:
         now = _names(read_session(self._folder))
         for name in _names(self._old) - now:
             _remove(inside(self._folder, name))
+            _remove(examples_path(inside(self._folder, name)))
 
     def _earlier_copy(self, record: ImageRecord) -> str | None:
         for old in self._old.images:

@@ -184,7 +184,23 @@ def test_goes_on_from_a_model(tmp_path):
     run.say(stroke(1, 5, 5), stroke(2, 50, 50))
     run.until(lambda e: isinstance(e, LiveState) and e.step > 0)
     run.end()
-    assert len(read_record(first).parents) == 1
+    record = read_record(first)
+    assert len(record.parents) == 1
+    assert list(record.validation.regions.values()) == [()]  # nothing of this image will ever be held out
+
+
+@pytest.mark.parametrize(
+    ("network", "problem"), [(UNet(3, 2, width=2), "3 channel"), (UNet(1, 2, width=2, ndim=3), "volumes")]
+)
+def test_a_model_of_other_images_is_refused(tmp_path, network, problem):
+    request = request_of(tmp_path, picture(32, 32), start_from=tmp_path / "parent.safetensors")
+    record = ModelRecord(
+        network=network.settings, annotation=request.annotation, normalisation=Normalisation()
+    )
+    save_model(Model(network, record), request.start_from)
+    *_, last = run_inline(request)
+    assert isinstance(last, Failed)
+    assert problem in last.problem
 
 
 @pytest.mark.parametrize(("y", "kept"), [(10, True), (34, False)])

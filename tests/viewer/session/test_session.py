@@ -110,7 +110,7 @@ def crash(opened):
     mark = json.loads((kept / MARKER).read_text())
     (kept / MARKER).write_text(json.dumps({**mark, "started": mark["started"] - 1000}))
     opened.autosave.close()
-    assert not folder.exists()
+    shutil.rmtree(folder)
     return kept
 
 
@@ -127,9 +127,25 @@ def test_what_is_painted_is_on_the_disk(open_bar):
     assert opened.autosave.wait()
     np.testing.assert_array_equal(read_strokes(opened.autosave.folder / record.file)[0][...], labels.data)
     assert record.annotation == ANNOTATION
-    folder = opened.autosave.folder
-    opened.autosave.close()
-    assert not folder.exists()
+
+
+def test_what_was_painted_before_napari_was_closed_can_be_restored(open_bar, qtbot):
+    first = open_bar()
+    _, labels = paint_session(first)
+    settle(first, qtbot)
+    labels.data_setitem((np.array([50, 51]), np.array([60, 60])), 2)  # at the last moment
+    painted = labels.data.copy()
+    first.autosave.close()
+
+    second = open_bar()
+    assert second.bar.isHidden()  # nobody is asked
+    menu = second.page.project.earlier_menu
+    second.page.project.menu().aboutToShow.emit()
+    (action,) = menu.actions()
+    assert action.text().endswith("1 annotation layer")
+    action.trigger()
+    np.testing.assert_array_equal(second.viewer.layers["paint"].data, painted)
+    assert second.bar.line.text() == "Restored: 1 annotation layer."
 
 
 def test_other_data_gets_another_file(open_bar):
@@ -157,7 +173,7 @@ def test_a_crashed_session_comes_back(open_bar, qtbot, tmp_path, in_file):
 
     second = open_bar()
     mine = second.viewer.add_labels(np.ones((60, 70), np.uint8), name="paint")
-    assert "was not closed: 1 annotation layer." in second.bar.line.text()
+    assert "was interrupted: 1 annotation layer." in second.bar.line.text()
     assert not second.bar.restore_button.isHidden()
     second.bar.restore()
     assert second.bar.line.text() == "Restored: 1 annotation layer."

@@ -300,3 +300,39 @@ def test_other_classes_are_not_taken_for_strokes_of_objects(live):
     assert "has classes of its own" in live.dock.live.line.text()
     assert annotation_of(live.layer).classes[0].name == "nuclei"
     assert not [m for m in live.worker.jobs[-1].told if isinstance(m, Changed)]
+
+
+def test_strokes_of_two_classes_are_not_taken_for_strokes_of_objects(live):
+    paint(live.layer, np.eye(64, dtype=bool), 1)
+    live.dock.live.objects.click()
+    assert not live.dock.live.objects.isChecked()
+    assert "has classes of its own" in live.dock.live.line.text()
+
+
+@pytest.fixture
+def open_annotated(open_dock, make_napari_viewer):
+    """The dock on an image whose labels have classes already."""
+
+    def open_it(annotation):
+        viewer = make_napari_viewer()
+        image, labels = scribbled()
+        viewer.add_image(image, name="cells")
+        set_annotation(viewer.add_labels(labels, name="paint"), annotation)
+        return open_dock(viewer=viewer).dock
+
+    return open_it
+
+
+def test_objects_are_found_again_where_a_layer_has_their_strokes(open_annotated, live_worker):
+    dock = open_annotated(object_strokes())
+    assert dock.live.objects.isChecked()
+    dock.live.button.click()
+    assert live_worker.requests[-1].settings.objects
+
+
+def test_masks_are_no_strokes(open_annotated, live_worker):
+    dock = open_annotated(default_annotation("masks", [1]))
+    dock.live.button.click()
+    assert not dock.live.button.isChecked()
+    assert "holds masks, not strokes" in dock.live.line.text()
+    assert not live_worker.requests

@@ -79,7 +79,8 @@ class LiveFile:
             What is written.
         painted : sequence of sequence of ndarray
             For each image the positions that are painted, (n, number of axes). A region that the parent held out is
-            held out no more once something in it is learnt from.
+            held out no more once something in it is learnt from, and of an image that is learnt from no other part is
+            ever held out.
         path : Path, optional
             The other file.
 
@@ -91,8 +92,10 @@ class LiveFile:
         images = self._request.images
         known = self._parent.images if self._parent is not None else {}
         for fingerprint, places in zip(self.hashes, painted, strict=True):
-            if fingerprint in self._held_out:
-                boxes = self._held_out[fingerprint]
+            boxes = self._held_out.get(fingerprint, ())
+            if fingerprint in self._held_out or any(
+                len(p) for p in places
+            ):  # of what is learnt from, nothing is new
                 self._held_out[fingerprint] = tuple(box for box in boxes if not _any_in(box, places))
         settings, objects = network.settings, None
         if self.as_objects and annotation.values == object_strokes().values:

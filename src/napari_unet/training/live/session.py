@@ -30,7 +30,7 @@ from napari_unet.models.files import load_model
 from napari_unet.models.starter import read_starter
 from napari_unet.requests import Changed, Keep, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.training.live.learner import Learner, new_network, with_classes
-from napari_unet.training.live.pixels import alike, answer_of, read_normalised
+from napari_unet.training.live.pixels import alike, answer_of, check_parent, read_normalised
 from napari_unet.training.live.previews import Piece, Previews
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.live.saving import LiveFile, classes_of
@@ -70,6 +70,8 @@ class LiveSession:
         self._annotation = request.annotation
         self._share = request.settings.processor_share
         parent = load_model(request.start_from) if request.start_from is not None else None
+        if parent is not None:
+            check_parent(parent.record, request.images[0])
         self._normalisation = parent.record.normalisation if parent is not None else Normalisation()
         self._statistics = [self._normalisation.statistics(image) for image in alike(request.images)]
         self._file = LiveFile(request, parent)

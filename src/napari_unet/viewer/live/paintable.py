@@ -25,7 +25,8 @@ def check_paintable(pair: LayerPair, shape: tuple[int, ...]) -> None:
         )
     if labels.multiscale:
         raise InputError(
-            f"{labels.name} has several resolutions and cannot be painted on.", "Make a new annotation layer."
+            f"{labels.name} has several resolutions and cannot be painted on.",
+            "Click 'New annotation layer'.",
         )
     if tuple(labels.data.shape) != shape:
         raise InputError(

@@ -30,7 +30,10 @@ from napari_unet.viewer.style import Tone, set_tone
 if TYPE_CHECKING:
     import napari
 
-NOTHING = "Objects that Segment U-Net found can be found again here, otherwise, as long as napari is open."
+NOTHING = (
+    "Choose a layer made by Segment with U-Net since napari was opened, with a model for objects. For an older one, "
+    "segment again."
+)
 
 SOON = 150
 """Milliseconds for which a slice is looked at before it is prepared for the next move of a slider."""

@@ -18,7 +18,8 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.errors import UNetError
-from napari_unet.sessions import ModelUse, Session, SessionWriter, remove_folder
+from napari_unet.events import Box
+from napari_unet.sessions import ModelUse, Session, SessionWriter, mark_closed, remove_folder
 from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.sight import region_in_view
@@ -147,11 +148,17 @@ class Autosave(QObject):
         self._adopted.append(folder)
 
     def close(self) -> None:
-        """The user's own end of it: nothing is kept."""
+        """The user's own end of it: what was painted stays on the disk, to be restored on request."""
         if self._is_open:
             self._is_open = False
             self._timer.stop()
-            self._end(remove=True)
+            self._pass_on(lambda _layer: None)
+            is_painted = any(each.is_begun for each in self._kept.painted.values())
+            if is_painted and self._viewer() is not None:
+                self._kept.writer.record(self._collect().session)
+            self._end(remove=not is_painted)
+            if is_painted and self.folder is not None:
+                mark_closed(self.folder)
             for folder in self._failed:
                 remove_folder(folder)
 
@@ -189,17 +196,21 @@ class Autosave(QObject):
         if self._ask is not None:
             self._chosen = self._ask()
         self._choose(viewer)
-        for each in self._kept.painted.values():
-            for region, labels in each.follower.changes(region_in_view(viewer, each.follower.layer)):
-                if not each.is_begun:
-                    each.is_begun = True
-                    self._kept.writer.begin(each.file, each.shape, each.dtype)
-                self._kept.writer.paint(each.file, region, labels)
+        self._pass_on(lambda layer: region_in_view(viewer, layer))
         if self._kept.recorded is not None or any(each.is_begun for each in self._kept.painted.values()):
             self._record()
         if self.problem is not None and self._kept.recorded is not None and not self._kept.writer.is_busy:
             self.problem = None
             self.heard.emit()
+
+    def _pass_on(self, view_of: Callable[[Any], Box | None]) -> None:
+        """Hand what was painted since the last time to the writer, what is in view first."""
+        for each in self._kept.painted.values():
+            for region, labels in each.follower.changes(view_of(each.follower.layer)):
+                if not each.is_begun:
+                    each.is_begun = True
+                    self._kept.writer.begin(each.file, each.shape, each.dtype)
+                self._kept.writer.paint(each.file, region, labels)
 
     def _choose(self, viewer: Any) -> None:
         """Follow what is chosen now too; let go of what was taken out of the viewer, or was given other data."""

@@ -1,15 +1,21 @@
-"""What a dock says of sessions: those that were not closed are offered back."""
+"""What a dock says of sessions: those that were interrupted are offered back."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
-from napari_unet.sessions import ModelUse, Session, UnclosedSession, limit_unclosed, remove_folder, unclosed
+from napari_unet.sessions import (
+    EarlierSession,
+    ModelUse,
+    Session,
+    earlier_sessions,
+    limit_sessions,
+    remove_folder,
+)
 from napari_unet.sessions.folders import MOST_KEPT
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.sentence import Sentence
@@ -17,6 +23,7 @@ from napari_unet.viewer.session.autosave import autosave_of, sessions_folder
 from napari_unet.viewer.session.collecting import Chosen
 from napari_unet.viewer.session.projects import Projects
 from napari_unet.viewer.session.restoring import AskForFile, restore
+from napari_unet.viewer.session.times import when
 from napari_unet.viewer.style import Tone, set_tone
 
 if TYPE_CHECKING:
@@ -84,12 +91,10 @@ class SessionBar(QWidget):
         autosave, ask = self.autosave, self._chosen
         autosave.attend(ask, lambda: live.report.is_on)
         self.destroyed.connect(lambda: autosave.forget(ask))
-        removed = limit_unclosed(sessions_folder())
-        self.offered = unclosed(sessions_folder())
+        removed = limit_sessions(sessions_folder())
+        self.offered = earlier_sessions(sessions_folder(), closed=False)
         if removed:
-            self.say(
-                f"Only the last {MOST_KEPT} sessions that were not closed are kept; {removed} older went."
-            )
+            self.say(f"Only the last {MOST_KEPT} sessions are kept; {removed} older went.")
         else:
             self._show_next()
 
@@ -104,12 +109,15 @@ class SessionBar(QWidget):
 
     def restore(self) -> None:
         """Bring the session that is offered back."""
-        unclosed_session = self.offered.pop(0)
-        text = self.bring_back(unclosed_session.folder, unclosed_session.session)
-        self.autosave.adopt(unclosed_session.folder)
-        if unclosed_session.session.project is not None:
-            self.autosave.project = Path(unclosed_session.session.project)
-        if unclosed_session.session.is_live:
+        self.restore_session(self.offered.pop(0))
+
+    def restore_session(self, earlier: EarlierSession) -> None:
+        """Bring a session back; this one keeps it from now on."""
+        text = self.bring_back(earlier.folder, earlier.session)
+        self.autosave.adopt(earlier.folder)
+        if earlier.session.project is not None:
+            self.autosave.project = Path(earlier.session.project)
+        if earlier.session.is_live:
             text += " Live learning was on: switch it on to go on."
         self.say(text)
 
@@ -138,7 +146,7 @@ class SessionBar(QWidget):
         box = QMessageBox(self)
         box.setWindowTitle("Discard session")
         box.setIcon(QMessageBox.Icon.Warning)
-        box.setText(f"Delete what was painted {_when(wanted.changed)}?")
+        box.setText(f"Delete what was painted {when(wanted.changed)}?")
         box.setInformativeText(
             f"{wanted.session.contents}. Model files stay; the annotations are gone for good."
         )
@@ -159,7 +167,7 @@ class SessionBar(QWidget):
         self._run.heard.disconnect(self._on_models)
         self._live.heard.disconnect(self._on_models)
 
-    def _discard(self, session: UnclosedSession) -> None:
+    def _discard(self, session: EarlierSession) -> None:
         remove_folder(session.folder)
         if session in self.offered:
             self.offered.remove(session)
@@ -170,12 +178,12 @@ class SessionBar(QWidget):
         self._show_next()
 
     def _show_next(self) -> None:
-        """Offer the latest session that was not closed and not answered yet."""
+        """Offer the latest session that was interrupted and not answered yet."""
         if not self.offered:
             self.hide()
             return
         first, others = self.offered[0], len(self.offered) - 1
-        text = f"A session from {_when(first.changed)} was not closed: {first.session.contents}."
+        text = f"A session from {when(first.changed)} was interrupted: {first.session.contents}."
         if others:
             text += f" There {'is' if others == 1 else 'are'} {others} more."
         self._show(text, "warning", offers=True)
@@ -222,12 +230,3 @@ class SessionBar(QWidget):
             self.say("What you paint is kept again, should napari crash.")
         else:
             self.say(f"What you paint is not kept, should napari crash: {problem} Save your layers.", "error")
-
-
-def _when(time: datetime) -> str:
-    """A time of day, with the day where that is another: ``14:32``, ``3 March, 14:32``."""
-    now = datetime.now()
-    if time.date() == now.date():
-        return f"{time:%H:%M}"
-    year = f" {time.year}" if time.year != now.year else ""
-    return f"{time.day} {time:%B}{year}, {time:%H:%M}"

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 
 class ProjectButton(QPushButton):
-    """A menu: open, save, save under another name, and whether images are copied in.
+    """A menu: open, save, save under another name, whether images are copied in, and earlier sessions.
 
     Signals
     -------
@@ -38,6 +38,9 @@ class ProjectButton(QPushButton):
         self.copies_images.setToolTip(
             "For another machine that cannot reach the images. Without, the project says where they are, and is small."
         )
+        menu.addSeparator()
+        self.earlier_menu = menu.addMenu("Earlier sessions")
+        self.earlier_menu.setToolTip("What was painted before napari was closed.")
         self.setMenu(menu)
         self.open_action.triggered.connect(lambda _checked=False: self.open_wanted.emit())
         self.save_action.triggered.connect(lambda _checked=False: self.save_wanted.emit())

@@ -10,12 +10,21 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_unet.errors import UNetError
 from napari_unet.labels.snapshot import snapshot_labels
-from napari_unet.sessions import ImageRecord, SavedProject, check_project_folder, read_session, save_project
+from napari_unet.sessions import (
+    ImageRecord,
+    SavedProject,
+    check_project_folder,
+    earlier_sessions,
+    read_session,
+    save_project,
+)
 from napari_unet.sessions.images import file_name
 from napari_unet.viewer import remembered
 from napari_unet.viewer.score.background import Background
+from napari_unet.viewer.session.autosave import sessions_folder
 from napari_unet.viewer.session.button import ProjectButton
 from napari_unet.viewer.session.collecting import pixels, recognisable
+from napari_unet.viewer.session.times import when
 
 if TYPE_CHECKING:
     from napari_unet.viewer.session.bar import SessionBar
@@ -39,6 +48,7 @@ class Projects:
     def __init__(self, bar: SessionBar, button: ProjectButton, parent: QWidget) -> None:
         self._bar, self._button, self._parent = bar, button, parent
         self._background = Background()
+        button.menu().aboutToShow.connect(self.list_earlier)
         button.open_wanted.connect(self.ask_and_open)
         button.save_wanted.connect(self.save_again)
         button.save_as_wanted.connect(self.ask_and_save)
@@ -47,6 +57,17 @@ class Projects:
     def is_busy(self) -> bool:
         """Whether a project is being saved."""
         return self._background.is_busy
+
+    def list_earlier(self) -> None:
+        """Fill the menu of sessions that the user closed, the latest first."""
+        menu = self._button.earlier_menu
+        menu.clear()
+        for earlier in earlier_sessions(sessions_folder(), closed=True):
+            text = f"{when(earlier.changed)}: {earlier.session.contents}"
+            menu.addAction(text).triggered.connect(
+                lambda _checked=False, chosen=earlier: self._bar.restore_session(chosen)
+            )
+        menu.setEnabled(bool(menu.actions()))
 
     def ask_and_open(self) -> None:
         """Let the user choose a project's folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -11,17 +11,20 @@ from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import engine
 from napari_unet.viewer.key_button import KeyButton
 from napari_unet.viewer.keys import LIVE, Keys
+from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.live.classes import are_object_strokes, name_classes_of
 from napari_unet.viewer.live.report import LiveReport
 from napari_unet.viewer.live.run import live_run_of
+from napari_unet.viewer.live.telling import labels_of
 from napari_unet.viewer.remembered import load, save
 from napari_unet.viewer.style import set_tone
 from napari_unet.viewer.train.pairs import LayerPair
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Labels
 
     from napari_unet.viewer.train.setup_page import SetupPage
-    from napari_unet.viewer.train.source import SourceBox
 
 
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.1)
@@ -66,7 +69,7 @@ class LiveBar(QWidget):
         self.share.setToolTip(f"<qt>{info.title}: {info.description}</qt>")
         self.share.setAccessibleName(str(info.title))
         self.share.setCurrentIndex(max(0, self.share.findData((load(REMEMBERED) or {}).get("share"))))
-        self.objects = QCheckBox("Objects")
+        self.objects = QCheckBox("Find objects")
         info = LiveSettings.model_fields["objects"]
         self.objects.setToolTip(
             f"<qt>{info.description} Segment with U-Net numbers them with the model that is saved.</qt>"
@@ -80,15 +83,22 @@ class LiveBar(QWidget):
         switch = QHBoxLayout()
         switch.addWidget(self.button, 1)
         switch.addWidget(self.key)
-        switch.addWidget(self.share)
-        switch.addWidget(self.objects)
         layout.addLayout(switch)
+        options = QHBoxLayout()
+        options.addWidget(self.objects)
+        options.addStretch()
+        options.addWidget(QLabel(str(LiveSettings.model_fields["processor_share"].title)))
+        options.addWidget(self.share)
+        layout.addLayout(options)
         layout.addWidget(self.line)
         self.button.clicked.connect(self.switch)
         self.share.activated.connect(self._on_share)
         self.objects.clicked.connect(self._on_objects)
         keys.pressed.connect(self._on_key)
         self.run.heard.connect(self.draw)
+        self._looked_at: list[Labels] = []
+        page.source.changed.connect(self._look)
+        self._look()
         self.draw()
 
     def switch(self, on: bool) -> None:
@@ -97,19 +107,34 @@ class LiveBar(QWidget):
             self.run.stop()
             return
         try:
-            pairs = live_pairs(self._page.source)
+            pairs = live_pairs(self._page)
             output = self._page.output.path
+            if self._page.output.problem:
+                raise InputError(self._page.output.problem)
             output.parent.mkdir(parents=True, exist_ok=True)
+            if self._page.start.record is not None:
+                name_classes_of(self._page.start.record, labels_of(pairs))
+                self._look()
             self.run.start(engine("live"), pairs, self._settings(), output, self._page.start.path)
             self._page.source.refresh()  # its classes may have got names
         except UNetError as error:
             self._say_problem(str(error))
         except OSError as error:
-            self._say_problem(f"The folder for the model cannot be made: {error.strerror or error}.")
+            self._say_problem(
+                f"The folder for the model cannot be made: {error.strerror or error}. Choose another model file."
+            )
+
+    def _look(self, _event: Any = None) -> None:
+        """Find objects where the layers that are newly chosen have the strokes of objects."""
+        layers = labels_of(self._page.source.pairs)
+        if layers != self._looked_at and are_object_strokes(layers):
+            self.objects.setChecked(True)
+        self._looked_at = layers
 
     def close_connections(self) -> None:
         """Hear no more of the run; the dock is going."""
         self.run.heard.disconnect(self.draw)
+        self._page.source.changed.disconnect(self._look)
 
     def _on_share(self, _index: int) -> None:
         save(REMEMBERED, {"share": self.share.currentData()})
@@ -156,7 +181,7 @@ class LiveBar(QWidget):
         set_tone(self.line, "error" if report.failure is not None else "plain")
 
 
-def live_pairs(source: SourceBox) -> list[LayerPair]:
+def live_pairs(page: SetupPage) -> list[LayerPair]:
     """The chosen pairs, to be painted on; a layer to paint on is added where there is none.
 
     Raises
@@ -164,6 +189,7 @@ def live_pairs(source: SourceBox) -> list[LayerPair]:
     InputError
         If nothing is chosen that can be painted on.
     """
+    source = page.source
     if source.uses_folders:
         raise InputError("Files cannot be painted on.", "Choose 'Layers', and open the image.")
     if not any(pair.images for pair in source.pairs):
@@ -171,6 +197,14 @@ def live_pairs(source: SourceBox) -> list[LayerPair]:
     if all(pair.labels is None for pair in source.pairs):
         source.add_annotation()
         source.refresh()
+    for layer in labels_of(source.pairs):
+        annotation = annotation_of(layer)
+        kind = annotation.kind if annotation is not None else page.kind.kind
+        if kind in ("masks", "objects"):
+            raise InputError(
+                f"{layer.name} holds {kind}, not strokes.",
+                "Click 'New annotation layer', then switch Live on; or press Train to learn from them.",
+            )
     return [pair for pair in source.pairs if pair.images]
 
 
@@ -182,7 +216,7 @@ def line_of(report: LiveReport) -> str:
         case "waiting":
             painted = sum(1 for n in report.painted.values() if n)
             missing = "two classes" if not painted else "a second class"
-            return f"Paint a stroke of {missing}, and learning begins."
+            return f"Paint a stroke of {missing} (a row below, or its key), and learning begins."
         case "learning":
             return f"Learning from {sum(report.painted.values()):,} pixels · step {report.steps:,}"
         case "resting":

@@ -60,7 +60,7 @@ class PreviewBar(QWidget):
         self.copy_button = QPushButton("Correct a copy")
         self.copy_button.setToolTip(
             "<qt>Copy the prediction into a new layer, with what you painted on top. Paint over it where it is "
-            "wrong; it is learnt from then. Your other layers stay as they are.</qt>"
+            "wrong. From then on all of the copy counts as yours: erase what you have not checked.</qt>"
         )
         self.doubt = QCheckBox("Doubt")
         self.doubt.setToolTip(
