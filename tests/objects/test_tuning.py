@@ -108,5 +108,5 @@ def test_what_may_be_chance_changes_nothing() -> None:
 
     gains = iter([0.5] * 4 + [0.9, 0.3, 0.6, 0.3])  # of the start, and of the first value tried
     assert tune(maps, score, start, directed=True)[0] == start
-    gains = iter([0.5] * 4 + [0.6, 0.5, 0.6, 0.6])
-    assert tune(maps, score, start, directed=True)[0].splitting == tuning.SPLITTING[0]
+    gains = iter([0.5] * 4 + [0.9, 0.3, 0.9, 0.3] + [0.6, 0.5, 0.6, 0.6])
+    assert tune(maps, score, start, directed=True)[0].splitting == tuning.SPLITTING[1]

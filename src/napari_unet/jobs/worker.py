@@ -187,12 +187,12 @@ class Worker:
             elif time.monotonic() >= job.kill_time:
                 self._give_up(job, child)
                 return
-            elif job.stop_time is not None and not asked:
-                asked = True
-                child.send(Stop(job.number))
             if supply.begun:  # before that, another child may yet take the job over
                 while not job.outbox.empty():
                     child.send(Tell(job.number, job.outbox.get()))
+            if job.stop_time is not None and not asked:
+                asked = True
+                child.send(Stop(job.number))
             self._news.wait(None if job.stop_time is None else max(0.0, job.kill_time - time.monotonic()))
 
     def _give_up(self, job: Job, child: ChildProcess) -> None:

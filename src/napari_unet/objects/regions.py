@@ -195,9 +195,9 @@ def join(regions: Regions, one: Integers, other: Integers) -> tuple[Regions, Int
 def settle(regions: Regions, settings: ObjectSettings) -> NDArray[np.int32]:
     """Number the objects: what becomes of each region.
 
-    Regions that are nowhere as probable as ``settings.certainty`` are left out and are gaps from then on. Those with
-    fewer pixels than ``settings.min_size`` join the sufficiently large one they touch along most pixels, or are left
-    out too. Gaps that touch a single object and do not reach the edge of the image are its holes.
+    Regions with fewer pixels than ``settings.min_size`` join the sufficiently large one they touch along most pixels,
+    or are left out and are gaps from then on. So are larger ones that are nowhere as probable as
+    ``settings.certainty``. Gaps that touch a single object and do not reach the edge of the image are its holes.
 
     Returns
     -------

@@ -32,7 +32,7 @@ Score = Callable[[NDArray[np.int32], NDArray[np.signedinteger]], float]
 def tune(
     maps: Sequence[Maps], score: Score, start: ObjectSettings, directed: bool = False
 ) -> tuple[ObjectSettings, float]:
-    """Choose the settings with the best mean score, one after another, twice around: at most 49 cuts of each map.
+    """Choose the settings with the best mean score, one after another, twice around: at most 47 cuts of each map.
 
     What is held out is a small part of what there is, so the best on it is partly chance: a value is left for another
     one only if that is better by more than the standard error of the difference, map by map, as in the rule of one
@@ -81,9 +81,9 @@ def tune(
         before = best
         for name, offered in candidates.items():
             others = [best.model_copy(update={name: v}) for v in offered]
-            likeliest = max([best, *others], key=lambda s: float(values(s).mean()))  # the first of equals
-            if _is_clear(values(likeliest) - values(best)):
-                best = likeliest
+            now = values(best)
+            clear = [s for s in others if _is_clear(values(s) - now)]
+            best = max([best, *clear], key=lambda s: float(values(s).mean()))  # the first of equals
         if best == before:
             break
     return best, float(values(best).mean())

@@ -262,6 +262,30 @@ def test_images_of_other_channels_are_refused(tmp_path):
     assert "grey has 1 channel(s), colour has 3" in last.problem
 
 
+def test_what_was_learnt_from_is_beside_the_model_from_the_first_saving(tmp_path, monkeypatch):
+    from napari_unet.training.live import session
+
+    monkeypatch.setattr(session, "SAVE_EVERY", 0.0)
+    run = Run(request_of(tmp_path, picture(64, 64)))
+    run.say(stroke(1, 5, 5), stroke(2, 40, 40))
+    run.until(lambda e: isinstance(e, ModelSaved))
+    run.until(lambda e: isinstance(e, LiveState))
+    assert len(read_examples(tmp_path / "live.safetensors")) == 1  # a process that dies now loses nothing
+    run.end()
+
+
+def test_objects_are_saved_also_while_it_rests(tmp_path):
+    request = request_of(tmp_path, picture(64, 64), settings=SETTINGS.model_copy(update={"rest_after": 0.3}))
+    run = Run(replace(request, annotation=object_strokes()))
+    run.say(stroke(1, 5, 5), stroke(2, 50, 50), stroke(3, 30, 30))
+    run.until(lambda e: isinstance(e, LiveState) and e.state == "resting")
+    run.until(lambda e: isinstance(e, ModelSaved))
+    assert read_record(request.output).network.outputs == "classes"
+    run.say(Changed(request.settings.model_copy(update={"objects": True})))
+    run.end()
+    assert read_record(request.output).network.outputs == "borders"
+
+
 def test_strokes_of_earlier_sessions_are_kept_and_learnt_from(tmp_path):
     first = Run(request_of(tmp_path, picture(64, 64)))
     first.say(stroke(1, 5, 5), stroke(2, 40, 40))

@@ -9,9 +9,11 @@ import pytest
 
 from napari_unet.errors import InputError
 from napari_unet.events import Failed, Finished, LiveState, ModelSaved, Notice, Preview, Started, Suggestion
+from napari_unet.labels import Annotation, LabelClass, object_strokes
 from napari_unet.requests import Changed, LiveRequest, Looking, Painted, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer import bridge
+from napari_unet.viewer.layers import annotation_of, set_annotation
 from napari_unet.viewer.live.run import LiveRun
 from napari_unet.viewer.train.pairs import LayerPair
 
@@ -206,3 +208,83 @@ def test_learns_from_a_copy_in_place_of_the_layer(live):
     live.viewer.layers.remove("paint")  # nobody learns from it any more
     live.run._on_tick()
     assert live.run.report.phase == "starting"
+
+
+def test_of_several_images_the_topmost_that_is_shown_is_predicted(live, tmp_path):
+    live.run.stop()
+    say(live, Finished(True))
+    on_top = live.viewer.add_image(np.zeros((60, 70)), name="other")
+    labels = live.viewer.add_labels(np.zeros((60, 70), np.uint8), name="other paint")
+    labels.corner_pixels = np.array([[0, 0], [59, 69]])
+    pairs = [LayerPair((on_top,), labels), LayerPair((live.image,), live.labels)]
+    live.run.start(bridge.engine("live"), pairs, LiveSettings(), tmp_path / "n.safetensors")
+    live.run._timer.stop()
+    live.run._on_tick()
+    assert [message.image for message in told(live, Looking)] == [0]
+    on_top.visible = False
+    live.run._on_tick()
+    assert [message.image for message in told(live, Looking)] == [0, 1]
+
+
+def test_a_fourth_class_ends_objects_and_says_so(live, tmp_path):
+    live.run.change(LiveSettings(objects=True))
+    live.labels.paint((20, 30), 4)
+    live.run._on_tick()
+    assert [message.settings.objects for message in told(live, Changed)] == [True, False]
+    assert "one of classes from here on" in live.run.report.notices[-1].text
+    live.run.stop()
+    say(live, Finished(True))
+    fresh = live.viewer.add_labels(np.zeros((60, 70), np.uint8), name="fresh")
+    pairs = [LayerPair((live.image,), fresh)]
+    live.run.start(bridge.engine("live"), pairs, LiveSettings(objects=True), tmp_path / "n.safetensors")
+    live.run._timer.stop()
+    assert (
+        live.worker.requests[-1].annotation == object_strokes()
+    )  # nothing is left of the earlier run's classes
+
+
+def test_strokes_that_have_other_names_keep_their_meaning(live):
+    names = ("object", "border", "background")
+    classes = tuple(LabelClass(value=v, name=n, color="#112233") for v, n in enumerate(names, start=1))
+    set_annotation(live.labels, Annotation(kind="scribbles", classes=classes))
+    with pytest.raises(InputError, match="has classes of its own"):
+        live.run.change(LiveSettings(objects=True))
+    assert annotation_of(live.labels).classes == classes
+    own = tuple(c.model_copy(update={"color": "#112233"}) for c in object_strokes().classes)
+    set_annotation(live.labels, Annotation(kind="scribbles", classes=own))
+    live.run.change(LiveSettings(objects=True))
+    assert annotation_of(live.labels).classes == own  # colours stay
+
+
+def test_a_value_that_is_no_class_ends_it_with_words(live):
+    big = live.viewer.add_labels(np.zeros((60, 70), np.uint16), name="big")
+    big.corner_pixels = np.array([[0, 0], [59, 69]])
+    live.run.learn_from(big, instead_of=live.labels)
+    big.paint((20, 30), 300)
+    live.run._on_tick()
+    assert live.run.report.phase == "failed"
+    assert "300" in live.run.report.failure.problem
+    assert live.worker.jobs[-1].stopped == 1
+
+
+def test_doubt_of_what_is_gone_is_seen_no_more(live, tmp_path):
+    say(live, preview_of(2))
+    live.run.previews.show_doubt(True)
+    assert live.viewer.layers["cells doubt"].visible
+    live.viewer.layers.remove("cells preview")
+    say(live, preview_of(1))
+    assert not live.viewer.layers["cells doubt"].visible
+    live.run.stop()
+    say(live, Finished(True))
+    live.run.start(bridge.engine("live"), live.run._pairs, LiveSettings(), tmp_path / "n.safetensors")
+    live.run._timer.stop()
+    say(live, preview_of(1))
+    assert [la.name for la in live.viewer.layers if la.name.startswith("cells doubt") and la.visible] == [
+        "cells doubt 2"
+    ]
+
+
+def test_what_was_painted_last_is_told_before_the_end(live):
+    live.labels.paint((20, 30), 1)
+    live.run.stop()
+    assert told(live, Painted)

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from key_support import ALT, digit_key, other_key, press
-from napari_unet.events import Finished, LiveState, Notice, Preview, Started
+from napari_unet.events import Finished, LiveState, ModelSaved, Notice, Preview, Started
 from napari_unet.labels import Annotation, LabelClass, default_annotation, object_strokes
 from napari_unet.requests import Changed, Painted, Renamed, WhereNext
 from napari_unet.viewer import bridge
@@ -327,6 +327,7 @@ def test_objects_are_found_again_where_a_layer_has_their_strokes(open_annotated,
     dock = open_annotated(object_strokes())
     assert dock.live.objects.isChecked()
     dock.live.button.click()
+    assert dock.live.line.text() == "Starting…"
     assert live_worker.requests[-1].settings.objects
 
 
@@ -336,3 +337,25 @@ def test_masks_are_no_strokes(open_annotated, live_worker):
     assert not dock.live.button.isChecked()
     assert "holds masks, not strokes" in dock.live.line.text()
     assert not live_worker.requests
+
+
+def test_live_can_be_switched_on_again_at_once(live):
+    output = live.worker.requests[-1].output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(b"")
+    live.dock.live.button.click()
+    live.worker.say(ModelSaved(str(output)), Finished(True, str(output)))
+    live.qtbot.waitUntil(lambda: not live.dock.live.run.report.is_on)
+    live.dock.live.button.click()
+    assert live.dock.live.run.report.phase == "starting"
+    assert live.worker.requests[-1].output != output
+
+
+def test_a_refusal_stays_until_something_else_is_done(live):
+    paint(live.layer, np.eye(64, dtype=bool), 1)
+    live.dock.live.objects.click()
+    live.worker.say(LiveState("learning", 9, 0.1, {1: 5}))
+    live.qtbot.waitUntil(lambda: live.dock.live.run.report.steps == 9)
+    assert "has classes of its own" in live.dock.live.line.text()
+    live.qtbot.keyClick(live.dock.live.share, Qt.Key.Key_Down)
+    assert live.dock.live.line.text().startswith("Learning from")

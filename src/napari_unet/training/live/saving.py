@@ -62,6 +62,10 @@ class LiveFile:
         """Whether there are newer weights than those in the file."""
         return step > self._saved
 
+    def touch(self) -> None:
+        """What is in the file besides weights is no longer true."""
+        self._saved = -1
+
     def save(
         self,
         network: UNet,
@@ -128,12 +132,20 @@ class LiveFile:
         return keep_examples(path or self._request.output, learnt, annotation, self.rehearsal.kept)
 
 
-def classes_of(record: ModelRecord) -> Annotation | None:
-    """The classes that the outputs of a model stand for, as strokes; ``None`` where they are something else."""
+def classes_of(record: ModelRecord, *, objects: bool) -> Annotation | None:
+    """The classes that the outputs of a model stand for, as strokes; ``None`` where they are something else.
+
+    Parameters
+    ----------
+    record : ModelRecord
+        Of the model.
+    objects : bool
+        Whether the strokes are those that objects are learnt from.
+    """
     match record.network.outputs:
         case "classes":
             return record.annotation
-        case "borders":
+        case "borders" if objects:
             return object_strokes()
     return None
 

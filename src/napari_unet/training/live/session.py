@@ -89,7 +89,8 @@ class LiveSession:
         self._copies: list[Path] = []
         self._starter = read_starter() if parent is None and request.settings.starter else None
         if parent is not None:
-            network = with_classes(parent.network, classes_of(parent.record), request.annotation)
+            known = classes_of(parent.record, objects=request.settings.objects)
+            network = with_classes(parent.network, known, request.annotation)
         elif self._starter is not None:
             network = self._starter.network_for(request.images[0].n_channels, len(request.annotation.classes))
         else:
@@ -102,7 +103,7 @@ class LiveSession:
         self._shown: TiledNetwork | None = None
         self._shown_step = -1
         self._painted_at = self._shown_at = self._saved_at = time.monotonic()
-        self._kept_at = self._painted_at  # what was learnt from, beside the model
+        self._kept_at, self._is_kept = self._painted_at, False  # what was learnt from, beside the model
         self._is_new = False
 
     def events(self) -> Iterator[Event]:
@@ -133,6 +134,7 @@ class LiveSession:
                 else:
                     self._wait()
             path = None
+            self._hear()  # what was painted last
             if self._learner.steps:
                 yield from self._save(True, now=True)
                 yield from self._keep_examples()
@@ -158,7 +160,10 @@ class LiveSession:
         elif isinstance(message, Looking):
             self._previews.look(message.image, message.region)
         elif isinstance(message, Renamed):
+            if message.annotation.values != self._annotation.values:
+                self._shown = None  # its outputs are not these classes
             self._annotation = message.annotation
+            self._file.touch()
             self._sampler.use(message.annotation)
             self._learner.use(message.annotation)
             self._learner.weigh()
@@ -170,18 +175,20 @@ class LiveSession:
         elif isinstance(message, Changed):
             self._share = message.settings.processor_share
             self._file.as_objects = message.settings.objects
+            self._file.touch()
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float = 0.1) -> None:
         """Do nothing until there is something to do, or a moment has passed."""
         try:
-            self._take(self._inbox.get(timeout=0.1))
+            self._take(self._inbox.get(timeout=max(0.0, seconds)))
         except Empty:
             return
 
     def _pause(self, seconds: float) -> None:
-        """Leave the processor to others after ``seconds`` of work."""
-        if self._share < 1:
-            time.sleep(min(2.0, seconds * (1 / self._share - 1)))
+        """Leave the processor to others after ``seconds`` of work, and listen meanwhile."""
+        until = time.monotonic() + seconds * (1 / self._share - 1)
+        while time.monotonic() < until and not self._stop():
+            self._wait(min(0.1, until - time.monotonic()))
 
     # Predictions
 
@@ -248,8 +255,10 @@ class LiveSession:
 
     def _save(self, ready: bool, *, now: bool) -> Iterator[Event]:
         due = now or time.monotonic() - self._saved_at > SAVE_EVERY
-        if ready and due and self._file.is_behind(self._learner.steps):
+        if ready and due and self._learner.steps and self._file.is_behind(self._learner.steps):
             yield self._write(None)
+            if not self._is_kept:  # what is begun anew from this file has to find them
+                yield from self._keep_examples()
             self._saved_at = time.monotonic()
         while self._copies and self._learner.steps:
             path = self._copies.pop(0)
@@ -263,7 +272,7 @@ class LiveSession:
         learnt = self._sampler.learnt(self._file.hashes)
         yield from self._file.keep_examples(learnt, self._annotation, path)
         if path is None:
-            self._kept_at = time.monotonic()
+            self._kept_at, self._is_kept = time.monotonic(), True
 
     def _write(self, path: Path | None) -> ModelSaved:
         learner = self._learner

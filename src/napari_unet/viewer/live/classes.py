@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.errors import InputError
+from napari_unet.errors import AnnotationError, InputError
 from napari_unet.labels import Annotation, default_annotation, object_strokes
 from napari_unet.models.record import ModelRecord
 from napari_unet.viewer.layers import annotation_of, set_annotation
@@ -15,6 +15,9 @@ from napari_unet.viewer.train.classes import announce
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+
+LARGEST_CLASS = 255
+"""A preview is an image of 8 bit."""
 
 
 def known_classes(layers: Sequence[Labels], before: Annotation | None, painted: set[int]) -> Annotation:
@@ -28,10 +31,20 @@ def known_classes(layers: Sequence[Labels], before: Annotation | None, painted: 
         The classes so far, none of which is lost.
     painted : set of int
         Values that are painted.
+
+    Raises
+    ------
+    AnnotationError
+        If there are too many, or one is too large.
     """
     known = [*(annotation_of(layer) for layer in layers), before]
     given = {c.value: c for a in reversed(known) if a is not None for c in a.classes if c.value}
     values = sorted(painted | set(given))
+    if values and values[-1] > LARGEST_CLASS:
+        raise AnnotationError(
+            f"A stroke has the value {values[-1]}; the classes of strokes are 1 to {LARGEST_CLASS}.",
+            "Undo it, and paint with a smaller value.",
+        )
     if len(values) < 2:
         values = sorted({*values, 1, 2})
     annotation = default_annotation("scribbles", values)
@@ -39,21 +52,18 @@ def known_classes(layers: Sequence[Labels], before: Annotation | None, painted: 
 
 
 def name_object_strokes(layers: Sequence[Labels]) -> None:
-    """Let the classes of these layers be those that objects are learnt from.
+    """Let the classes of these layers be those that objects are learnt from; names and colours that fit stay.
 
     Raises
     ------
     InputError
-        If one has other classes already; then none is changed.
+        If one has other classes already, or strokes whose classes have no names; then none is changed.
     """
     wanted = object_strokes()
     for layer in layers:
-        there = annotation_of(layer)
-        named = [c.name for c in there.classes if not c.name.startswith("class ")] if there else []
-        others = [name for name in named if name not in {c.name for c in wanted.classes}]
-        is_named = there is not None and len(named) == len(wanted.classes)
-        is_other = bool(others) or (there is not None and not set(there.values) <= {0, *wanted.values})
-        if is_other or (not is_named and _is_painted(layer)):
+        if are_object_strokes(annotation_of(layer)):
+            continue
+        if not _has_no_classes(layer) or _is_painted(layer):
             raise InputError(
                 f"{layer.name} has classes of its own. Objects are learnt from three: "
                 + ", ".join(f"{c.name} ({c.value})" for c in wanted.classes)
@@ -61,30 +71,42 @@ def name_object_strokes(layers: Sequence[Labels]) -> None:
                 "Click 'New annotation layer' for strokes of these.",
             )
     for layer in layers:
-        set_annotation(layer, wanted)
+        there = annotation_of(layer)
+        kept = {c.value: c for c in there.classes} if are_object_strokes(there) and there else {}
+        classes = tuple(kept.get(c.value, c) for c in wanted.classes)
+        set_annotation(layer, wanted.model_copy(update={"classes": classes}))
         announce(layer, wanted.values)
 
 
-def are_object_strokes(layers: Sequence[Labels]) -> bool:
-    """Whether all of these layers have the classes that objects are learnt from."""
-    wanted = [c.name for c in object_strokes().classes]
-    found = [annotation_of(layer) for layer in layers]
-    return bool(found) and all(a is not None and [c.name for c in a.classes] == wanted for a in found)
+def are_object_strokes(annotation: Annotation | None) -> bool:
+    """Whether these are the classes that objects are learnt from, at least two of them and no others."""
+    if annotation is None:
+        return False
+    wanted = {(c.value, c.name) for c in object_strokes().classes}
+    found = {(c.value, c.name) for c in annotation.classes}
+    return len(found) > 1 and found <= wanted
 
 
 def name_classes_of(record: ModelRecord, layers: Sequence[Labels]) -> None:
-    """Let layers without names of their own have the classes of strokes that a model knows."""
+    """Let layers that nothing is painted on, and without names of their own, have the classes of a model's strokes."""
     known = object_strokes() if record.network.outputs == "borders" else record.annotation
     if known.kind != "scribbles":
         return
     for layer in layers:
-        there = annotation_of(layer)
-        if there is None or all(c.name.startswith("class ") for c in there.classes):
-            others = [c for c in (there.classes if there else ()) if c.value not in known.values]
-            set_annotation(layer, known.model_copy(update={"classes": (*known.classes, *others)}))
+        if _has_no_classes(layer) and not _is_painted(layer):
+            set_annotation(layer, known)
             announce(layer, known.values)
 
 
+def _has_no_classes(layer: Labels) -> bool:
+    """Whether nobody has named a class of it, or added one."""
+    there = annotation_of(layer)
+    return there is None or (
+        all(c.name.startswith("class ") for c in there.classes)
+        and set(there.values) <= set(object_strokes().values)
+    )
+
+
 def _is_painted(layer: Labels) -> bool:
-    planes = np.ndindex(*layer.data.shape[:-2])
-    return any(bool(np.asarray(layer.data[position]).any()) for position in planes)
+    """Whether anything is painted; of what does not lie in memory that is taken for granted."""
+    return not isinstance(layer.data, np.ndarray) or bool(layer.data.any())

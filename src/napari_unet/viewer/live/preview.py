@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,21 +102,35 @@ class PreviewLayer:
                 if layer is not None and layer.visible:
                     layer.refresh(thumbnail=False, highlight=False, extent=False)
 
+    @property
+    def layers(self) -> list[Layer]:
+        """The prediction, and its doubt if that was ever shown."""
+        found: list[Layer] = [self.layer]
+        if self._doubt_layer is not None:
+            found.append(self._doubt_layer)
+        return [layer for layer in found if self._has(layer)]
+
+    @property
+    def shows_doubt(self) -> bool:
+        """Whether it is seen where the network is not sure."""
+        return any(bool(layer.visible) for layer in self.layers if layer is not self.layer)
+
     def show_doubt(self, on: bool) -> None:
         """Show where the network is not sure, in a layer above the prediction, or hide it."""
-        if self._doubt_layer is None or not self._has(self._doubt_layer):
+        doubt = self._doubt_layer
+        if doubt is None or not self._has(doubt):
             if not on:
                 return
             with selection_kept(self._viewer):
-                self._doubt_layer = add_doubt(
+                doubt = self._doubt_layer = add_doubt(
                     self._viewer,
                     self._image,
                     self.doubt,
                     f"{self._image.name} doubt",
                     level_for([self._image], self.annotation_layer),
                 )
-            self._put_below(self._doubt_layer)
-        self._doubt_layer.visible = on
+            self._put_below(doubt)
+        doubt.visible = on
 
     def _has(self, layer: Layer) -> bool:
         return any(without_proxy(there) is layer for there in self._viewer.layers)
@@ -141,6 +156,12 @@ class PreviewLayers:
         self._by_image: dict[int, PreviewLayer] = {}
         self.doubt_is_shown = doubt_is_shown
 
+    def successor(self) -> PreviewLayers:
+        """Those of the next run; the doubt of this one is seen no more."""
+        for preview in self._by_image.values():
+            preview.show_doubt(False)
+        return PreviewLayers(self.doubt_is_shown)
+
     @property
     def layers(self) -> list[LabelsLayer]:
         """Their layers."""
@@ -158,6 +179,8 @@ class PreviewLayers:
         if preview.is_there:
             preview.take(event)
             preview.draw()
+        else:
+            preview.show_doubt(False)  # it would not change any more
         return preview.is_there
 
     def beside(self, labels: LabelsLayer | None) -> PreviewLayer | None:
@@ -166,6 +189,16 @@ class PreviewLayers:
             if preview.annotation_layer is labels and preview.is_there:
                 return preview
         return None
+
+    def reveal(self, pairs: Sequence[LayerPair], image: int) -> None:
+        """Show the layers of one image, and hide those of the others."""
+        for i, pair in enumerate(pairs):
+            preview = self.beside(pair.labels)
+            for layer in (*pair.images, pair.labels, preview and preview.layer):
+                if layer is not None:
+                    layer.visible = i == image
+            if preview is not None:
+                preview.show_doubt(i == image and self.doubt_is_shown)
 
     def reassign(self, labels: LabelsLayer, instead_of: LabelsLayer) -> None:
         """Let the preview of one labels layer be that of another one."""

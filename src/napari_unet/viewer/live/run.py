@@ -8,7 +8,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
@@ -29,9 +29,9 @@ from napari_unet.labels import Annotation
 from napari_unet.requests import Changed, LiveRequest, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
-from napari_unet.viewer.layers import image_from_layers, level_for, without_proxy
-from napari_unet.viewer.live.classes import known_classes, name_object_strokes
-from napari_unet.viewer.live.paintable import check_paintable
+from napari_unet.viewer.layers import without_proxy
+from napari_unet.viewer.live.classes import are_object_strokes, known_classes, name_object_strokes
+from napari_unet.viewer.live.paintable import paintable_images
 from napari_unet.viewer.live.preview import PreviewLayer, PreviewLayers
 from napari_unet.viewer.live.report import LiveReport, Phase
 from napari_unet.viewer.live.telling import Teller, labels_of
@@ -55,7 +55,7 @@ class LiveRun(QObject):
 
     Attributes
     ----------
-    previews : PreviewLayers
+    previews, settings : PreviewLayers, LiveSettings
         Of the latest run.
 
     Signals
@@ -78,6 +78,7 @@ class LiveRun(QObject):
         self._job: Any = None
         self._number = 0
         self._engine: Engine | None = None
+        self.settings = LiveSettings()
         self._request: LiveRequest | None = None
         self._lost_at = -inf
         self._annotation: Annotation | None = None
@@ -111,19 +112,15 @@ class LiveRun(QObject):
         """
         if self.report.is_on:
             return
-        images = tuple(
-            image_from_layers(pair.images, level_for(pair.images, pair.labels) if pair.labels else 0)
-            for pair in pairs
-        )
-        for pair, image in zip(pairs, images, strict=True):
-            check_paintable(pair, image.label_shape)
-        self._pairs = pairs
-        self.previews = PreviewLayers(self.previews.doubt_is_shown)
+        images = paintable_images(pairs)
         if settings.objects:
             name_object_strokes(labels_of(pairs))
-        self._annotation = known_classes(labels_of(pairs), self._annotation, set())
+        self._annotation = known_classes(labels_of(pairs), None, set())
+        self._pairs = pairs
+        self.previews = self.previews.successor()
         self._engine = engine
         self.report = LiveReport(phase="starting")
+        self.settings = settings
         self._begin(LiveRequest(images, self._annotation, settings, output, start_from))
         self._timer.start()
         self.heard.emit()
@@ -138,8 +135,9 @@ class LiveRun(QObject):
             self._job = self._engine.submit(request, partial(self._on_event, self._number))
 
     def stop(self) -> None:
-        """End it; the model as it is by then is kept, and so is everything that was painted."""
+        """End it; the model as it is by then is kept."""
         if self.report.is_on and self.report.phase != "stopping":
+            self._tell_news()
             self._say(phase="stopping")
             self._timer.stop()
             if self._job is not None:
@@ -157,7 +155,7 @@ class LiveRun(QObject):
             return
         if settings.objects:
             name_object_strokes(labels_of(self._pairs))
-        self._request = replace(self._request, settings=settings)
+        self._request, self.settings = replace(self._request, settings=settings), settings
         self._job.send(Changed(settings))
 
     def ask_where_next(self) -> None:
@@ -185,11 +183,32 @@ class LiveRun(QObject):
         if not all(pair.labels in viewer.layers for pair in self._pairs):
             self.stop()  # an annotation was taken out of the viewer
             return
-        for message in teller.news(viewer):
-            if isinstance(message, Renamed):
-                self._annotation = message.annotation
-                self.previews.use(message.annotation)
-            self._job.send(message)
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        """Tell the run what has changed since the last time."""
+        viewer, teller = self._viewer(), self._teller
+        if viewer is None or self._job is None or teller is None:
+            return
+        try:
+            for message in teller.news(viewer):
+                if isinstance(message, Renamed):
+                    self._on_renamed(message.annotation)
+                self._job.send(message)
+        except UNetError as error:  # more classes than there can be
+            self._job.stop()
+            self._end(phase="failed", failure=Failed(error.problem, error.remedy, kind=type(error).__name__))
+
+    def _on_renamed(self, annotation: Annotation) -> None:
+        """Show these classes; objects are found among those of their strokes only."""
+        self._annotation = annotation
+        self.previews.use(annotation)
+        if self.settings.objects and not are_object_strokes(annotation):
+            self.change(self.settings.model_copy(update={"objects": False}))
+            text = (
+                "There are other classes now than those of objects: the model is one of classes from here on."
+            )
+            self._say(notices=(*self.report.notices, Notice(text, "warning")))
 
     def _let_go(self) -> None:
         """Hear no more of the layers."""
@@ -255,11 +274,7 @@ class LiveRun(QObject):
         if viewer is None or labels is None:
             return
         if len(self._pairs) > 1:
-            for i, pair in enumerate(self._pairs):
-                preview = self.previews.beside(pair.labels)
-                for layer in (*pair.images, pair.labels, preview and preview.layer):
-                    if layer is not None:
-                        layer.visible = i == event.image
+            self.previews.reveal(self._pairs, event.image)
         viewer.layers.selection.active = labels
         centre_on(viewer, labels, event.point)
 
@@ -282,14 +297,3 @@ class LiveRun(QObject):
         self._let_go()
         if self._job is not None:
             self._job.stop()
-
-
-_RUNS: WeakKeyDictionary[Any, LiveRun] = WeakKeyDictionary()
-
-
-def live_run_of(viewer: napari.Viewer) -> LiveRun:
-    """The live run that belongs to ``viewer``, whichever dock asks."""
-    key = without_proxy(viewer)
-    if key not in _RUNS:
-        _RUNS[key] = LiveRun(viewer)
-    return _RUNS[key]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_unet.labels import Annotation
 from napari_unet.requests import Looking, Painted, Renamed
-from napari_unet.viewer.layers import annotation_of, set_annotation
+from napari_unet.viewer.layers import annotation_of, set_annotation, without_proxy
 from napari_unet.viewer.live.classes import known_classes
 from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.sight import region_in_view
@@ -58,9 +60,11 @@ class Teller:
     def news(self, viewer: napari.Viewer) -> Iterator[Looking | Renamed | Painted]:
         """What has changed since the last time; classes are named before their strokes."""
         views = [region_in_view(viewer, watcher.layer) for watcher in self._watchers]
-        for image, view in enumerate(views):
-            looking = Looking(image, view) if view is not None else None
-            if looking is not None and looking != self._view and self._is_shown(image):
+        order = [self._height(viewer, image) if view is not None else -1 for image, view in enumerate(views)]
+        topmost = int(np.argmax(order)) if order else 0
+        if order and order[topmost] >= 0:
+            view = views[topmost]
+            if view is not None and (looking := Looking(topmost, view)) != self._view:
                 self._view = looking
                 yield looking
         painted = [
@@ -71,10 +75,11 @@ class Teller:
         yield from self._named()
         yield from painted
 
-    def _is_shown(self, image: int) -> bool:
-        """Whether this is the image that is looked at: the topmost visible one."""
-        shown = [i for i, pair in enumerate(self.pairs) if any(la.visible for la in pair.images)]
-        return bool(shown) and image == shown[-1]
+    def _height(self, viewer: napari.Viewer, image: int) -> int:
+        """How high an image lies in the list of layers; -1 where it is hidden."""
+        there = [without_proxy(layer) for layer in viewer.layers]
+        shown = [without_proxy(la) for la in self.pairs[image].images if la.visible]
+        return max((there.index(layer) for layer in shown if layer in there), default=-1)
 
     def _named(self) -> Iterator[Renamed]:
         """The classes, if there are new ones; all layers name them alike from now on."""

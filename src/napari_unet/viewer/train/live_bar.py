@@ -14,7 +14,7 @@ from napari_unet.viewer.keys import LIVE, Keys
 from napari_unet.viewer.layers import annotation_of
 from napari_unet.viewer.live.classes import are_object_strokes, name_classes_of
 from napari_unet.viewer.live.report import LiveReport
-from napari_unet.viewer.live.run import live_run_of
+from napari_unet.viewer.live.runs import live_run_of
 from napari_unet.viewer.live.telling import labels_of
 from napari_unet.viewer.remembered import load, save
 from napari_unet.viewer.style import set_tone
@@ -54,6 +54,7 @@ class LiveBar(QWidget):
         super().__init__(parent)
         self.run = live_run_of(viewer)
         self._page = page
+        self._warning = ""
         self.button = QPushButton("Live: learn while I paint")
         self.button.setCheckable(True)
         self.button.setAutoDefault(False)
@@ -103,6 +104,7 @@ class LiveBar(QWidget):
 
     def switch(self, on: bool) -> None:
         """Begin to learn from what is painted, or end it."""
+        self._warning = ""
         if not on:
             self.run.stop()
             return
@@ -114,6 +116,7 @@ class LiveBar(QWidget):
             output.parent.mkdir(parents=True, exist_ok=True)
             if self._page.start.record is not None:
                 name_classes_of(self._page.start.record, labels_of(pairs))
+                self._looked_at = []
                 self._look()
             self.run.start(engine("live"), pairs, self._settings(), output, self._page.start.path)
             self._page.source.refresh()  # its classes may have got names
@@ -127,7 +130,8 @@ class LiveBar(QWidget):
     def _look(self, _event: Any = None) -> None:
         """Find objects where the layers that are newly chosen have the strokes of objects."""
         layers = labels_of(self._page.source.pairs)
-        if layers != self._looked_at and are_object_strokes(layers):
+        is_new = layers != self._looked_at and not self.run.report.is_on
+        if layers and is_new and all(are_object_strokes(annotation_of(layer)) for layer in layers):
             self.objects.setChecked(True)
         self._looked_at = layers
 
@@ -138,18 +142,27 @@ class LiveBar(QWidget):
 
     def _on_share(self, _index: int) -> None:
         save(REMEMBERED, {"share": self.share.currentData()})
-        self.run.change(self._settings())
+        self._change()
 
     def _settings(self) -> LiveSettings:
         return LiveSettings(processor_share=self.share.currentData(), objects=self.objects.isChecked())
 
     def _on_objects(self, on: bool) -> None:
-        try:
-            self.run.change(self._settings())
-        except UNetError as error:
+        if not self._change():
             self.objects.setChecked(not on)
-            self._warn(str(error))
         self._page.source.refresh()
+
+    def _change(self) -> bool:
+        """Let a run that is on go on with what is chosen; returns whether it does."""
+        self._warning = ""
+        try:
+            if self.run.report.is_on:
+                self.run.change(self._settings())
+        except UNetError as error:
+            self._warn(str(error))
+            return False
+        self.draw()
+        return True
 
     def _on_key(self, command: str) -> None:
         if command == LIVE:
@@ -165,20 +178,25 @@ class LiveBar(QWidget):
         self._warn(problem)
 
     def _warn(self, problem: str) -> None:
-        self.line.setText(problem)
-        set_tone(self.line, "warning")
-        self.line.show()
+        """Say it until the user does something else here."""
+        self._warning = problem
+        self.draw()
 
     def draw(self) -> None:
         """Show how it goes."""
         report = self.run.report
         self.button.setChecked(report.is_on)
         self.button.setEnabled(report.phase != "stopping")
+        if report.is_on:
+            self.objects.setChecked(self.run.settings.objects)
+        if report.phase == "off" and report.model_path == self._page.output.path:
+            self._page.output.after_run()
         said = [notice.text for notice in report.notices[-1:] if report.is_on]
-        text = " ".join(part for part in (line_of(report), *said) if part)
+        text = self._warning or " ".join(part for part in (line_of(report), *said) if part)
         self.line.setText(text)
         self.line.setVisible(bool(text))
-        set_tone(self.line, "error" if report.failure is not None else "plain")
+        is_failed = report.failure is not None and not self._warning
+        set_tone(self.line, "error" if is_failed else "warning" if self._warning else "plain")
 
 
 def live_pairs(page: SetupPage) -> list[LayerPair]:

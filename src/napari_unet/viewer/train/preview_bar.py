@@ -12,7 +12,7 @@ from napari_unet.viewer.key_button import KeyButton
 from napari_unet.viewer.keys import ACCEPT, ACCEPT_HERE, WHERE_NEXT, Keys
 from napari_unet.viewer.layers import METADATA
 from napari_unet.viewer.live.accepting import accept
-from napari_unet.viewer.live.run import live_run_of
+from napari_unet.viewer.live.runs import live_run_of
 from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.style import Tone, set_tone
 from napari_unet.viewer.train.new_annotation import add_copy
@@ -28,7 +28,7 @@ UNDO = "Ctrl+Z takes it back."
 
 
 class PreviewBar(QWidget):
-    """Three buttons, seen where there is a prediction.
+    """Three buttons and a box, seen where there is a prediction.
 
     Parameters
     ----------
@@ -100,11 +100,12 @@ class PreviewBar(QWidget):
 
     def draw(self, _event: Any = None) -> None:
         """Offer what is possible now."""
-        has_preview = self._preview() is not None
+        preview = self._preview()
+        has_preview = preview is not None
         self.accept_button.setEnabled(has_preview)
         self.doubt.setEnabled(has_preview)
         with QSignalBlocker(self.doubt):
-            self.doubt.setChecked(self._run.previews.doubt_is_shown)
+            self.doubt.setChecked(preview is not None and preview.shows_doubt)
         self._on_heard()
         self.setVisible(has_preview or self._prediction() is not None)
 
