@@ -1,11 +1,12 @@
-"""Layers that stay as they are."""
+"""What a training is put together from."""
 
 from __future__ import annotations
 
 import pytest
 
 from napari_unet.nets import UNet
-from napari_unet.training.assembly import freeze
+from napari_unet.settings import AugmentationSettings
+from napari_unet.training.assembly import freeze, variation
 from napari_unet.training.muon import default_optimizers
 
 
@@ -28,3 +29,10 @@ def test_frozen_layers_are_left_out_by_the_optimisers(layers, learning):
         weight.numel() for o in optimizers for group in o.param_groups for weight in group["params"]
     )
     assert n_optimised == sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+
+
+@pytest.mark.parametrize(
+    ("kind", "chosen", "share"), [("objects", None, 0.5), ("objects", 0.9, 0.9), ("masks", None, None)]
+)
+def test_half_of_the_patches_of_objects_keep_their_pixels(kind, chosen, share):
+    assert variation(AugmentationSettings(distorted=chosen), kind).distorted == share

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from napari_unet.events import Notice
+from napari_unet.labels import AnnotationKind
 from napari_unet.nets import UNet
 from napari_unet.requests import RateSearchRequest, TrainingRequest
-from napari_unet.settings import FrozenLayers
+from napari_unet.settings import AugmentationSettings, FrozenLayers
 from napari_unet.training.augmentation import Augmentation
 from napari_unet.training.batches import Batches
 from napari_unet.training.objective import choose_objective
@@ -75,13 +76,18 @@ def assemble(
         network, settings.recipe, plan.learning_rate, device, precision, loss, plan.consistency
     )
     optimisation.split(plan.batches_per_step)
-    varied = settings.augmentation
-    if varied.distorted is None and request.annotation.kind == "objects":
-        varied = varied.model_copy(update={"distorted": DISTORTED_OBJECTS})
+    varied = variation(settings.augmentation, request.annotation.kind)
     augmentation = Augmentation(varied, device, settings.seed)
     two_views = plan.consistency > 0
     batches = Batches(sampler, augmentation, network, plan.patch_size, plan.batch_size, device, two_views)
     return Parts(optimisation, reader, batches, notices, continues)
+
+
+def variation(settings: AugmentationSettings, kind: AnnotationKind) -> AugmentationSettings:
+    """How patches are varied, with what is left open chosen for the kind of annotation."""
+    if settings.distorted is None and kind == "objects":
+        return settings.model_copy(update={"distorted": DISTORTED_OBJECTS})
+    return settings
 
 
 def freeze(network: UNet, layers: FrozenLayers) -> None:
