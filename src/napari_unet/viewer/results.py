@@ -104,6 +104,7 @@ def add_doubt(
         contrast_limits=(0, 255),
         colormap="inferno",
         blending="additive",
+        opacity=0.6,  # the image has to be seen
         **placement(image_layer, level=level),
     )
     viewer.add_layer(layer)
