@@ -34,9 +34,8 @@ EVERY = 0.2
 LARGEST = 3_000_000
 """Bytes that the recording may have."""
 
-CLASSES = ("background", "myelin", "axon")
 ROUNDS = ((1, 2, 0), (1, 2), (0, 1), (2, 0))
-"""Values of the sample in whose areas strokes are drawn, one after another; then one looks."""
+"""Values of the sample (0 background, 1 myelin, 2 axon) in whose areas strokes are drawn; then one looks."""
 
 
 class Camera:
@@ -130,7 +129,8 @@ class Hand:
             self._camera.roll(0.05)
 
     def _on_canvas(self, point: np.ndarray) -> QPoint:
-        zoom, centre = self._viewer.camera.zoom, self._viewer.camera.center[-2:]
+        camera = self._viewer.scene.camera
+        zoom, centre = camera.zoom, camera.center[-2:]
         y, x = (point - np.asarray(centre)) * zoom
         return QPoint(round(self._canvas.width() / 2 + x), round(self._canvas.height() / 2 + y))
 
