@@ -15,8 +15,8 @@ from napari_unet.scores.objects import score_image
 from napari_unet.settings import ObjectSettings
 from napari_unet.training.held_out import HeldOut
 
-START = ObjectSettings(certainty=0.99)
-"""What suited trained networks; decision 0006."""
+START = ObjectSettings(certainty=0.95)
+"""Between what suits networks that have learnt for long and for a moment; decision 0006."""
 
 
 def settle_decoding(
