@@ -147,13 +147,16 @@ class Learner:
                 break
         return sum(losses) / len(losses) if losses else float("nan")
 
-    def shown(self) -> TiledNetwork:
-        """The network as it is now, ready to predict: averaged weights, with statistics of their own."""
+    def shown(self, *, quickly: bool = False) -> TiledNetwork:
+        """The network as it is now, ready to predict: averaged weights, with statistics of their own.
+
+        ``quickly``: without mirror images, for somebody who has just painted and waits.
+        """
         optimisation = self._optimisation
         optimisation.average.estimate_statistics(
             self._batches.plain(STATISTICS_BATCHES), optimisation.forward
         )
-        return TiledNetwork(self.network, self._device, self._precision, turns=TURNS)
+        return TiledNetwork(self.network, self._device, self._precision, turns=1 if quickly else TURNS)
 
     def _optimise(self, network: UNet) -> Optimisation:
         return Optimisation(network, "default", RATE, self._device, self._precision, consistency=CONSISTENCY)

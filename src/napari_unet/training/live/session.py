@@ -201,7 +201,8 @@ class LiveSession:
         if self._shown is None or (
             is_newer and (self._is_new or now - self._shown_at > SHOW_EVERY or resting)
         ):
-            self._shown, self._shown_step = self._learner.shown(), self._learner.steps
+            self._shown = self._learner.shown(quickly=self._is_new)
+            self._shown_step = self._learner.steps
             self._shown_at, self._is_new = now, False
         found, until = False, now
         while (
