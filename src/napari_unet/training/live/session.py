@@ -45,6 +45,9 @@ SLICE = 0.25
 SHOW_EVERY = 0.7
 """Seconds from one prediction of what is in view to the next, while nothing new is painted."""
 
+CALM = 3.0
+"""Seconds without anything painted after which a prediction may take longer, to know better where it is not sure."""
+
 AROUND = 0.3
 """Part of the time that is spent on what is not in view."""
 
@@ -201,7 +204,7 @@ class LiveSession:
         if self._shown is None or (
             is_newer and (self._is_new or now - self._shown_at > SHOW_EVERY or resting)
         ):
-            self._shown = self._learner.shown(quickly=self._is_new)
+            self._shown = self._learner.shown(quickly=now - self._painted_at < CALM)
             self._shown_step = self._learner.steps
             self._shown_at, self._is_new = now, False
         found, until = False, now
