@@ -24,9 +24,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 from scipy import ndimage
+from screenshots import PLUGIN, spin
 
 OUTPUT = Path(__file__).resolve().parent.parent / "docs" / "images" / "live.webp"
-PLUGIN = "napari-unet-live"
 SIZE = (1120, 700)
 EVERY = 0.2
 """Seconds between two pictures."""
@@ -173,9 +173,9 @@ def record(output: Path) -> None:
     viewer.layers.remove(labels)
     dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Train U-Net")[1]
     camera = Camera(viewer)
-    settle(3)
+    spin(3)
     viewer.reset_view()
-    settle(1)
+    spin(1)
     hand = Hand(viewer, camera)
     camera.roll(1.0)
     hand.click(dock.live.button)
@@ -194,16 +194,8 @@ def record(output: Path) -> None:
     camera.roll(3.0)
     camera.save(output)
     dock.live.button.click()
-    settle(3)
+    spin(3)
     viewer.close()
-
-
-def settle(seconds: float) -> None:
-    """Run the event loop, unseen."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.005)
 
 
 def main() -> None:

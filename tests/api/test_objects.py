@@ -17,7 +17,7 @@ from napari_unet.scores.objects import score_image
 SETTINGS: dict[str, Any] = {
     "labels_are": "objects",
     "minutes": None,
-    "steps": 150,
+    "steps": 200,
     "width": 8,
     "depth": 2,
     "patch_size": 64,
@@ -51,8 +51,8 @@ def test_objects_that_touch_are_told_apart(
     image, truth = nuclei
     found = predict(trained[0], image, device="cpu", precision="fp32")
     assert found.dtype == np.int32
-    assert score_image(found, truth).f1[0] > 0.7
-    assert evaluate(found, truth, "objects").to_dict()["objects"]["f1_50"] > 0.7
+    assert score_image(found, truth).f1[0] > 0.8
+    assert evaluate(found, truth, "objects").to_dict()["objects"]["f1_50"] > 0.8
 
 
 def test_held_out_objects_are_scored_and_decide_how_objects_are_found(

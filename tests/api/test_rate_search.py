@@ -42,7 +42,7 @@ def test_a_model_to_start_from_as_a_file_or_in_memory(toy_path: Path) -> None:
         "labels_are": "masks",
         "tries": 10,
         "rehearsal": False,
-    }  # which only a file has beside it
+    }  # only a file has examples beside it
     curves = [
         find_learning_rate(image, mask, start_from=start, **options).losses for start in (toy_path, model)
     ]

@@ -66,7 +66,12 @@ def open_device(device: torch.device | str) -> torch.device:
     try:
         opened = torch.device(device)
         torch.empty(1, device=opened)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+    except (
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+        TypeError,
+    ) as error:  # AssertionError: built without it
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DeviceError(
             f"The device {str(device)!r} cannot be used here: {reason.rstrip('.')}.",

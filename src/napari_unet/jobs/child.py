@@ -106,7 +106,7 @@ class Parent:
             del self._reads[number]
         if reply.error is not None:
             raise reply.error
-        assert reply.block is not None
+        assert reply.block is not None  # a reply without an error has one
         return reply.block
 
     def lost(self) -> None:
@@ -171,7 +171,7 @@ def _run(parent: Parent, run: Run) -> None:
     except Exception as error:  # noqa: BLE001 - a request or an event that does not go through the pipe
         last = failure(error)
     parent.forget(run.job)
-    assert last is not None
+    assert last is not None  # a request ends with one or the other: run_inline sees to it
     parent.send(Ended(run.job, last, reusable=not used_gpu and not _holds_gpu()))
 
 

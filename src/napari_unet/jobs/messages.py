@@ -125,7 +125,7 @@ def read_message(pipe: Pipe) -> Any:
         head, *buffers = [_read(pipe, length) for length in lengths]
     except EOFError:
         return None
-    return pickle.loads(head, buffers=buffers)
+    return pickle.loads(head, buffers=buffers)  # of our own child or parent: nobody else holds the pipe
 
 
 def _read(pipe: Pipe, length: int) -> memoryview:

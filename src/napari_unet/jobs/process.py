@@ -125,7 +125,7 @@ class ChildProcess:
 
     def _write(self) -> None:
         pipe = self._process.stdin
-        assert pipe is not None
+        assert pipe is not None  # it was started with all three
         with suppress(OSError):  # it has gone: the reader notices
             while (message := self._outbox.get()) is not None:
                 write_message(pipe, message)
@@ -134,7 +134,7 @@ class ChildProcess:
 
     def _read(self) -> None:
         pipe = self._process.stdout
-        assert pipe is not None
+        assert pipe is not None  # it was started with all three
         try:
             with pipe:
                 while (message := read_message(pipe)) is not None:
@@ -153,7 +153,7 @@ class ChildProcess:
 
     def _read_stderr(self) -> None:
         pipe = self._process.stderr
-        assert pipe is not None
+        assert pipe is not None  # it was started with all three
         with pipe:
             while chunk := pipe.read(4096):
                 self._stderr = (self._stderr + chunk)[-_STDERR_BYTES:]

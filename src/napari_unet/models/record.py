@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import napari_unet
 from napari_unet.images import Normalisation
-from napari_unet.labels import Annotation
+from napari_unet.labels import Annotation, object_strokes
 from napari_unet.settings import NetworkSettings, ObjectSettings, TrainSettings
 
 FORMAT_VERSION = 1
@@ -121,6 +121,13 @@ class ModelRecord(BaseModel):
     def known_images(self) -> set[str]:
         """Hashes of all images that were trained on, by this model and by those it was fine-tuned from."""
         return {*self.images.values(), *self.validation.regions}
+
+    @property
+    def strokes(self) -> Annotation | None:
+        """The classes of strokes that the network's outputs stand for, in their order; ``None`` where they do not."""
+        if self.network.outputs == "borders":
+            return object_strokes()
+        return self.annotation if self.network.outputs == "classes" else None
 
     @model_validator(mode="after")
     def _classes_fit_the_network(self) -> ModelRecord:

@@ -89,7 +89,7 @@ class Loop:
         """Train to the end; if something fails, the best weights are saved all the same."""
         try:
             yield from self._train()
-        except Exception:
+        except Exception:  # whatever it is, it is raised again once what was learnt is safe
             if self.recorder.has_weights and not self.recorder.is_saved:
                 self.recorder.save()
             raise

@@ -11,10 +11,11 @@ import numpy as np
 
 from napari_unet.errors import InputError, ModelFileError, ShapeMismatchError, StorageError
 from napari_unet.events import Notice
-from napari_unet.images import AnnotatedImage, IntensityStatistics, Normalisation, image_hash
+from napari_unet.images import AnnotatedImage, Image, IntensityStatistics, Normalisation, image_hash
 from napari_unet.labels import Annotation
 from napari_unet.models.files import Model, load_model, model_hash
 from napari_unet.models.header import read_record
+from napari_unet.models.record import ModelRecord
 from napari_unet.nets import UNet, init_weights
 from napari_unet.nets.outputs import BY_SIGMOID
 from napari_unet.requests import RateSearchRequest, TrainingRequest
@@ -117,12 +118,8 @@ def prepare(request: TrainingRequest | RateSearchRequest) -> Preparation:
         raise InputError("There is no image to train on.", "Give at least one image with labels.")
     _check_channels(request.images)
     parent = load_model(request.start_from) if request.start_from is not None else None
-    if parent is not None and parent.record.network.n_channels != request.images[0].image.n_channels:
-        raise InputError(
-            f"The model to start from was trained on images with {parent.record.network.n_channels} channel(s), "
-            f"{request.images[0].image.name} has {request.images[0].image.n_channels}.",
-            "Choose images with the same channels, or train a new model.",
-        )
+    if parent is not None:
+        check_parent(parent.record, request.images[0].image)
     ndim = parent.record.network.ndim if parent is not None else 2
     planes = find_planes(request.images, request.annotation, ndim)
     normalisation = parent.record.normalisation if parent is not None else Normalisation()
@@ -211,6 +208,22 @@ def starting_network(
         "The classes differ from those of the model to start from: "
         "its output layer starts anew, the rest is kept."
     )
+
+
+def check_parent(record: ModelRecord, image: Image) -> None:
+    """Refuse a model whose channels are not those of an image.
+
+    Raises
+    ------
+    InputError
+        With the number of both.
+    """
+    if record.network.n_channels != image.n_channels:
+        raise InputError(
+            f"The model to start from was trained on images with {record.network.n_channels} channel(s), "
+            f"{image.name} has {image.n_channels}.",
+            "Choose images with the same channels, or train a new model.",
+        )
 
 
 def check_writable(path: Path) -> None:

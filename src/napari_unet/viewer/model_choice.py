@@ -108,7 +108,7 @@ class ModelChoice(QWidget):
 
     def show_model(self) -> None:
         """Show what there is to know about the chosen model, or what is wrong with it."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of choice says it in its own words
 
     def _on_activated(self, index: int) -> None:
         if index >= self.box.count() - len(self.last_items):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from napari.utils.notifications import show_warning
-from platformdirs import user_config_dir
+from platformdirs import user_config_dir, user_data_path
 from psygnal import Signal
 
 RECENT_MODELS = 10
@@ -32,6 +32,13 @@ def config_folder() -> Path:
     """Return the folder that holds what is remembered; it may not exist yet."""
     redirected = os.environ.get("NAPARI_UNET_CONFIG_DIR")
     return Path(redirected) if redirected else Path(user_config_dir("napari-unet-live", appauthor=False))
+
+
+def sessions_folder() -> Path:
+    """Folder of this user's sessions while they are open; ``NAPARI_UNET_CONFIG_DIR`` moves it. It may not exist yet."""
+    redirected = os.environ.get("NAPARI_UNET_CONFIG_DIR")
+    home = Path(redirected) if redirected else user_data_path("napari-unet-live", appauthor=False)
+    return home / "sessions"
 
 
 def load(key: str) -> dict[str, Any] | None:

@@ -185,14 +185,14 @@ def test_a_lost_process_is_replaced_once_and_gets_every_stroke(live, tmp_path):
 
 
 def test_what_the_previews_are_sure_of_is_kept(live):
-    assert live.run.preview_of(live.labels) is None
+    assert live.run.previews.beside(live.labels) is None
     labels, doubt = np.ones((10, 70), np.uint8), np.full((10, 70), 30, np.uint8)
     say(live, Preview(0, ((10, 20), (0, 70)), labels, doubt, 5))
-    preview = live.run.preview_of(live.labels)
+    preview = live.run.previews.beside(live.labels)
     assert (preview.doubt[10:20] == 30).all()
     assert not preview.doubt[:10].any()  # nothing is known of it
     live.viewer.layers.remove("cells preview")
-    assert live.run.preview_of(live.labels) is None
+    assert live.run.previews.beside(live.labels) is None
 
 
 def test_learns_from_a_copy_in_place_of_the_layer(live):
@@ -204,7 +204,7 @@ def test_learns_from_a_copy_in_place_of_the_layer(live):
     live.run.learn_from(copy, instead_of=live.labels)
     live.run._on_tick()
     assert told(live, Painted)[-1].labels.max() == 2
-    assert live.run.preview_of(copy) is not None
+    assert live.run.previews.beside(copy) is not None
     live.viewer.layers.remove("paint")  # nobody learns from it any more
     live.run._on_tick()
     assert live.run.report.phase == "starting"
@@ -256,12 +256,16 @@ def test_strokes_that_have_other_names_keep_their_meaning(live):
     assert annotation_of(live.labels).classes == own  # colours stay
 
 
-def test_a_value_that_is_no_class_ends_it_with_words(live):
+@pytest.mark.parametrize("by_stop", [True, False])
+def test_a_value_that_is_no_class_ends_it_with_words(live, by_stop):
     big = live.viewer.add_labels(np.zeros((60, 70), np.uint16), name="big")
     big.corner_pixels = np.array([[0, 0], [59, 69]])
     live.run.learn_from(big, instead_of=live.labels)
     big.paint((20, 30), 300)
-    live.run._on_tick()
+    if by_stop:
+        live.run.stop()
+    else:
+        live.run._on_tick()
     assert live.run.report.phase == "failed"
     assert "300" in live.run.report.failure.problem
     assert live.worker.jobs[-1].stopped == 1

@@ -16,8 +16,8 @@ from napari_unet.sessions.folders import MARKER
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.keys import Keys
 from napari_unet.viewer.layers import annotation_of, set_annotation
-from napari_unet.viewer.live.runs import live_run_of
-from napari_unet.viewer.session.autosave import sessions_folder
+from napari_unet.viewer.live.run import live_run_of
+from napari_unet.viewer.remembered import sessions_folder
 from napari_unet.viewer.session.bar import SessionBar
 from napari_unet.viewer.session.collecting import camera_of
 from napari_unet.viewer.train.pairs import LayerPair

@@ -8,8 +8,10 @@ from types import TracebackType
 
 import torch
 
+from napari_unet.errors import InputError
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.labels import Annotation
+from napari_unet.models.record import ModelRecord
 from napari_unet.models.starter import Starter
 from napari_unet.nets import UNet, init_weights
 from napari_unet.settings import AugmentationSettings
@@ -160,6 +162,21 @@ class Learner:
 
     def _optimise(self, network: UNet) -> Optimisation:
         return Optimisation(network, "default", RATE, self._device, self._precision, consistency=CONSISTENCY)
+
+
+def check_planar(record: ModelRecord) -> None:
+    """Refuse a model of volumes.
+
+    Raises
+    ------
+    InputError
+        What to do instead.
+    """
+    if record.network.ndim != 2:
+        raise InputError(
+            "The model to start from looks at volumes; live learning goes slice by slice.",
+            "Start from a new network, or from a 2D model.",
+        )
 
 
 def new_network(n_channels: int, n_classes: int, width: int, seed: int) -> UNet:

@@ -13,7 +13,6 @@ from napari_unet.errors import InputError
 from napari_unet.events import Box
 from napari_unet.images import Image, IntensityStatistics
 from napari_unet.inference.labelling import label_type
-from napari_unet.models.record import ModelRecord
 
 
 def alike(images: tuple[Image, ...]) -> tuple[Image, ...]:
@@ -33,28 +32,6 @@ def alike(images: tuple[Image, ...]) -> tuple[Image, ...]:
                 "Learn from images with the same channels.",
             )
     return images
-
-
-def check_parent(record: ModelRecord, image: Image) -> None:
-    """Refuse a model that cannot go on with this image.
-
-    Raises
-    ------
-    InputError
-        Why not, and what to do.
-    """
-    network = record.network
-    if network.ndim != 2:
-        raise InputError(
-            f"{record.name or 'The model to start from'} looks at volumes; live learning goes slice by slice.",
-            "Start from a new network, or from a 2D model.",
-        )
-    if network.n_channels != image.n_channels:
-        raise InputError(
-            f"{record.name or 'The model to start from'} was trained on images with {network.n_channels} channel(s), "
-            f"{image.name} has {image.n_channels}.",
-            "Choose other layers as channels, or start from a new network.",
-        )
 
 
 def read_normalised(

@@ -96,10 +96,9 @@ class LiveFile:
         images = self._request.images
         known = self._parent.images if self._parent is not None else {}
         for fingerprint, places in zip(self.hashes, painted, strict=True):
-            boxes = self._held_out.get(fingerprint, ())
-            if fingerprint in self._held_out or any(
-                len(p) for p in places
-            ):  # of what is learnt from, nothing is new
+            is_learnt_from = any(len(p) for p in places)
+            if is_learnt_from or fingerprint in self._held_out:
+                boxes = self._held_out.get(fingerprint, ())
                 self._held_out[fingerprint] = tuple(box for box in boxes if not _any_in(box, places))
         settings, objects = network.settings, None
         if self.as_objects and annotation.values == object_strokes().values:
@@ -130,24 +129,6 @@ class LiveFile:
     ) -> list[Notice]:
         """Write what is learnt from beside the model, or beside a copy; where that fails, what to say."""
         return keep_examples(path or self._request.output, learnt, annotation, self.rehearsal.kept)
-
-
-def classes_of(record: ModelRecord, *, objects: bool) -> Annotation | None:
-    """The classes that the outputs of a model stand for, as strokes; ``None`` where they are something else.
-
-    Parameters
-    ----------
-    record : ModelRecord
-        Of the model.
-    objects : bool
-        Whether the strokes are those that objects are learnt from.
-    """
-    match record.network.outputs:
-        case "classes":
-            return record.annotation
-        case "borders" if objects:
-            return object_strokes()
-    return None
 
 
 def _any_in(box: Box, places: Sequence[NDArray[np.int32]]) -> bool:

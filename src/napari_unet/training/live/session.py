@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from math import nan
+from math import inf, isinf, nan
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
@@ -29,12 +29,13 @@ from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.models.files import load_model
 from napari_unet.models.starter import read_starter
 from napari_unet.requests import Changed, Keep, LiveRequest, Looking, Painted, Renamed, WhereNext
-from napari_unet.training.live.learner import Learner, new_network, with_classes
-from napari_unet.training.live.pixels import alike, answer_of, check_parent, read_normalised
+from napari_unet.training.live.learner import Learner, check_planar, new_network, with_classes
+from napari_unet.training.live.pixels import alike, answer_of, read_normalised
 from napari_unet.training.live.previews import Piece, Previews
 from napari_unet.training.live.sampler import LiveSampler
-from napari_unet.training.live.saving import LiveFile, classes_of
+from napari_unet.training.live.saving import LiveFile
 from napari_unet.training.live.suggestions import Suggestions
+from napari_unet.training.preparation import check_parent
 
 WIDTH = {"cpu": 16, "gpu": 32}
 State = Literal["waiting", "learning", "resting"]
@@ -75,6 +76,7 @@ class LiveSession:
         parent = load_model(request.start_from) if request.start_from is not None else None
         if parent is not None:
             check_parent(parent.record, request.images[0])
+            check_planar(parent.record)
         self._normalisation = parent.record.normalisation if parent is not None else Normalisation()
         self._statistics = [self._normalisation.statistics(image) for image in alike(request.images)]
         self._file = LiveFile(request, parent)
@@ -92,7 +94,9 @@ class LiveSession:
         self._copies: list[Path] = []
         self._starter = read_starter() if parent is None and request.settings.starter else None
         if parent is not None:
-            known = classes_of(parent.record, objects=request.settings.objects)
+            known, finds_objects = parent.record.strokes, parent.record.network.outputs == "borders"
+            if finds_objects and not request.settings.objects:
+                known = None  # strokes of the same values mean something else
             network = with_classes(parent.network, known, request.annotation)
         elif self._starter is not None:
             network = self._starter.network_for(request.images[0].n_channels, len(request.annotation.classes))
@@ -106,7 +110,7 @@ class LiveSession:
         self._shown: TiledNetwork | None = None
         self._shown_step = -1
         self._painted_at = self._shown_at = self._saved_at = time.monotonic()
-        self._kept_at, self._is_kept = self._painted_at, False  # what was learnt from, beside the model
+        self._kept_at = -inf  # what was learnt from, beside the model
         self._is_new = False
 
     def events(self) -> Iterator[Event]:
@@ -261,7 +265,7 @@ class LiveSession:
         due = now or time.monotonic() - self._saved_at > SAVE_EVERY
         if ready and due and self._learner.steps and self._file.is_behind(self._learner.steps):
             yield self._write(None)
-            if not self._is_kept:  # what is begun anew from this file has to find them
+            if isinf(self._kept_at):  # what is begun anew from this file has to find them
                 yield from self._keep_examples()
             self._saved_at = time.monotonic()
         while self._copies and self._learner.steps:
@@ -276,7 +280,7 @@ class LiveSession:
         learnt = self._sampler.learnt(self._file.hashes)
         yield from self._file.keep_examples(learnt, self._annotation, path)
         if path is None:
-            self._kept_at, self._is_kept = time.monotonic(), True
+            self._kept_at = time.monotonic()
 
     def _write(self, path: Path | None) -> ModelSaved:
         learner = self._learner

@@ -89,8 +89,8 @@ def are_object_strokes(annotation: Annotation | None) -> bool:
 
 def name_classes_of(record: ModelRecord, layers: Sequence[Labels]) -> None:
     """Let layers that nothing is painted on, and without names of their own, have the classes of a model's strokes."""
-    known = object_strokes() if record.network.outputs == "borders" else record.annotation
-    if known.kind != "scribbles":
+    known = record.strokes
+    if known is None or known.kind != "scribbles":
         return
     for layer in layers:
         if _has_no_classes(layer) and not _is_painted(layer):

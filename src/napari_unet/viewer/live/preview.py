@@ -184,7 +184,7 @@ class PreviewLayers:
         return preview.is_there
 
     def beside(self, labels: LabelsLayer | None) -> PreviewLayer | None:
-        """The preview of a labels layer; ``None`` where nothing is to be seen."""
+        """The preview of a labels layer, also once the run has ended; ``None`` where nothing is to be seen."""
         for preview in self._by_image.values():
             if preview.annotation_layer is labels and preview.is_there:
                 return preview

@@ -32,9 +32,10 @@ from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.live.classes import are_object_strokes, known_classes, name_object_strokes
 from napari_unet.viewer.live.paintable import paintable_images
-from napari_unet.viewer.live.preview import PreviewLayer, PreviewLayers
+from napari_unet.viewer.live.preview import PreviewLayers
 from napari_unet.viewer.live.report import LiveReport, Phase
 from napari_unet.viewer.live.telling import Teller, labels_of
+from napari_unet.viewer.per_viewer import OnePerViewer
 from napari_unet.viewer.places import centre_on
 from napari_unet.viewer.remembered import add_recent_model
 from napari_unet.viewer.train.pairs import LayerPair
@@ -138,10 +139,11 @@ class LiveRun(QObject):
         """End it; the model as it is by then is kept."""
         if self.report.is_on and self.report.phase != "stopping":
             self._tell_news()
+            if self._job is None:  # what was painted last could not be told, and ended it
+                return
             self._say(phase="stopping")
             self._timer.stop()
-            if self._job is not None:
-                self._job.stop()
+            self._job.stop()
 
     def change(self, settings: LiveSettings) -> None:
         """Let it go on with these settings; of them computing time and objects take effect at once.
@@ -163,10 +165,6 @@ class LiveRun(QObject):
         if self._job is not None:
             self._job.send(WhereNext())
 
-    def preview_of(self, labels: Labels) -> PreviewLayer | None:
-        """What is predicted beside these labels, also once the run has ended; ``None`` where nothing is to be seen."""
-        return self.previews.beside(labels)
-
     def learn_from(self, labels: Labels, instead_of: Labels) -> None:
         """Learn from a layer in place of another one of the same shape; previews go on."""
         self.previews.reassign(labels, instead_of)
@@ -177,8 +175,8 @@ class LiveRun(QObject):
     # What goes to the run
 
     def _on_tick(self) -> None:
-        viewer, teller = self._viewer(), self._teller
-        if viewer is None or not self._is_open or self._job is None or teller is None:
+        viewer = self._viewer()
+        if viewer is None or not self._is_open:
             return
         if not all(pair.labels in viewer.layers for pair in self._pairs):
             self.stop()  # an annotation was taken out of the viewer
@@ -205,9 +203,7 @@ class LiveRun(QObject):
         self.previews.use(annotation)
         if self.settings.objects and not are_object_strokes(annotation):
             self.change(self.settings.model_copy(update={"objects": False}))
-            text = (
-                "There are other classes now than those of objects: the model is one of classes from here on."
-            )
+            text = "There are other classes than those of objects: the model is one of classes from here on."
             self._say(notices=(*self.report.notices, Notice(text, "warning")))
 
     def _let_go(self) -> None:
@@ -256,10 +252,8 @@ class LiveRun(QObject):
         except UNetError:
             self._end(phase="failed", failure=failure)
             return
-        notice = Notice(
-            f"{event.problem} Learning began once more, with everything that was painted.", "warning"
-        )
-        self._say(phase="starting", notices=(*self.report.notices, notice))
+        text = f"{event.problem} Learning began once more, with everything that was painted."
+        self._say(phase="starting", notices=(*self.report.notices, Notice(text, "warning")))
 
     def _show(self, event: Preview) -> None:
         viewer, pair = self._viewer(), self._pairs[event.image]
@@ -297,3 +291,7 @@ class LiveRun(QObject):
         self._let_go()
         if self._job is not None:
             self._job.stop()
+
+
+live_run_of = OnePerViewer(LiveRun)
+"""The live run of a viewer."""

@@ -19,7 +19,7 @@ from napari_unet.settings import ObjectSettings
 from napari_unet.viewer.fold import Fold
 from napari_unet.viewer.form import expected
 from napari_unet.viewer.fraction_slider import FractionSlider
-from napari_unet.viewer.layers import unique_name
+from napari_unet.viewer.layers import unique_name, without_proxy
 from napari_unet.viewer.number_box import NumberBox
 from napari_unet.viewer.objects.kept_maps import KeptMaps, checksum, keep_maps, maps_of
 from napari_unet.viewer.objects.plane_cache import Position
@@ -58,7 +58,7 @@ class DecodeBox(QWidget):
         self, viewer: napari.Viewer, chosen: Callable[[], Labels | None], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.viewer: napari.Viewer = getattr(viewer, "__wrapped__", viewer)
+        self.viewer: napari.Viewer = without_proxy(viewer)
         self._chosen = chosen
         self._search: Search | None = None  # in the chosen layer
         self._searches: dict[Labels, Search] = {}  # also in others, until they have ended

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.layer_box import LayerBox
-from napari_unet.viewer.layers import METADATA
+from napari_unet.viewer.layers import METADATA, without_proxy
 from napari_unet.viewer.objects.decode_box import DecodeBox
 from napari_unet.viewer.objects.edit_box import EditBox
 from napari_unet.viewer.objects.measure_box import MeasureBox
@@ -38,7 +38,7 @@ class ObjectsDock(Dock):
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         # napari hands out a proxy whose layers are proxies too; layers are compared by identity here.
-        self.viewer: napari.Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer: napari.Viewer = without_proxy(napari_viewer)
         self.layer_box = LayerBox(_holds_objects, none_text="no labels layer")
         self.layer_box.setToolTip("The labels layer whose objects are corrected and measured.")
         self.layer_box.setAccessibleName("Labels")

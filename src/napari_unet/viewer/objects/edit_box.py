@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_unet.errors import UNetError
 from napari_unet.viewer.fold import Fold
+from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.objects.corrections import Corrections
 from napari_unet.viewer.objects.edit_buttons import EditButtons
 from napari_unet.viewer.objects.editable import add_copy, copying, obstacle
@@ -49,7 +50,7 @@ class EditBox(QWidget):
     ) -> None:
         super().__init__(parent)
         # napari hands out a proxy whose layers are proxies too; layers are compared by identity here
-        self.viewer: napari.Viewer = getattr(viewer, "__wrapped__", viewer)
+        self.viewer: napari.Viewer = without_proxy(viewer)
         self._chosen = chosen
         self._copying = Background()
         self.tools = CanvasTools(self.viewer, self)

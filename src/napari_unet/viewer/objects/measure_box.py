@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
 from napari_unet.errors import UNetError
 from napari_unet.objects.table import ObjectTable
 from napari_unet.viewer.fold import Fold
+from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.objects.findings import Findings, Measured
 from napari_unet.viewer.objects.following import Follower, is_mouse_held
 from napari_unet.viewer.objects.measure_choice import MeasureChoice
@@ -56,7 +57,7 @@ class MeasureBox(QWidget):
     ) -> None:
         super().__init__(parent)
         # napari hands out a proxy whose layers are proxies too; layers are compared by identity here
-        self.viewer: napari.Viewer = getattr(viewer, "__wrapped__", viewer)
+        self.viewer: napari.Viewer = without_proxy(viewer)
         self._chosen = chosen
         self._has_gone = False
         self._run, self._looking = Background(), Background()

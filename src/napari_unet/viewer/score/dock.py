@@ -14,7 +14,7 @@ from napari_unet.images.storage import write_atomically
 from napari_unet.scores.errors import error_steps, object_error_steps
 from napari_unet.viewer import remembered
 from napari_unet.viewer.dock import Dock
-from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.layers import annotation_of, without_proxy
 from napari_unet.viewer.places import centre_on, show_slice
 from napari_unet.viewer.score.actions import OBJECTS, Actions
 from napari_unet.viewer.score.background import Background, Steps
@@ -43,7 +43,7 @@ class ScoresDock(Dock):
     def __init__(self, napari_viewer: napari.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         # napari hands out a proxy whose layers are proxies too; layers are compared by identity here.
-        self.viewer: napari.Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer: napari.Viewer = without_proxy(napari_viewer)
         self.result: Result | None = None
         self._run = Background()
         self._watch = ChangeWatch(self._on_layers_changed, self)

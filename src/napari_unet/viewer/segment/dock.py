@@ -17,6 +17,7 @@ from napari_unet.viewer import bridge, remembered
 from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.device_line import DeviceLine
 from napari_unet.viewer.dock import Dock
+from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.segment.footer import Footer
 from napari_unet.viewer.segment.page import SetupPage, is_source
 from napari_unet.viewer.segment.plan import SegmentPlan, plan_segmentation
@@ -45,7 +46,7 @@ class SegmentDock(Dock):
     def __init__(self, napari_viewer: napari.Viewer, engine: Engine | None = None) -> None:
         super().__init__()
         # napari hands out a new proxy each time; layers are compared by identity, so keep the viewer itself.
-        self.viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer: Any = without_proxy(napari_viewer)
         self.run = run_of(self.viewer)
         self._engine = engine if engine is not None else bridge.engine()
         self._plan: SegmentPlan | None = None

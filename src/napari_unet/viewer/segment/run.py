@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 import numpy as np
 from napari.layers import Layer
@@ -31,6 +31,7 @@ from napari_unet.models.record import ModelRecord
 from napari_unet.settings import PredictSettings
 from napari_unet.viewer.bridge import ActivityProgress, Engine, Job
 from napari_unet.viewer.layers import selection_kept
+from napari_unet.viewer.per_viewer import OnePerViewer
 from napari_unet.viewer.results import add_prediction, add_probabilities, paint_region
 from napari_unet.viewer.segment.maps import GrowingMaps
 from napari_unet.viewer.segment.plan import SegmentPlan, run_record
@@ -286,11 +287,5 @@ def _holds_anything(layer: Any) -> bool:
     return bool(np.any(layer.data))
 
 
-_RUNS: WeakKeyDictionary[Any, SegmentRun] = WeakKeyDictionary()
-
-
-def run_of(viewer: napari.Viewer) -> SegmentRun:
-    """The segmentation that belongs to ``viewer``, whichever dock asks."""
-    if viewer not in _RUNS:
-        _RUNS[viewer] = SegmentRun(viewer)
-    return _RUNS[viewer]
+run_of = OnePerViewer(SegmentRun)
+"""The segmentation that belongs to a viewer."""

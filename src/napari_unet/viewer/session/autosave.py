@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,10 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 import numpy as np
-from platformdirs import user_data_path
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -23,6 +21,8 @@ from napari_unet.sessions import ModelUse, Session, SessionWriter, mark_closed, 
 from napari_unet.viewer.layers import without_proxy
 from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.sight import region_in_view
+from napari_unet.viewer.per_viewer import OnePerViewer
+from napari_unet.viewer.remembered import sessions_folder
 from napari_unet.viewer.session.collecting import Chosen, Collected, collect
 from napari_unet.viewer.session.image_copies import ImageCopies
 
@@ -37,13 +37,6 @@ RECORD_EVERY = 2.0
 
 TRY_AGAIN = 30.0
 """Seconds after which a session that could not be written is begun anew."""
-
-
-def sessions_folder() -> Path:
-    """Folder of this user's sessions while they are open; ``NAPARI_UNET_CONFIG_DIR`` moves it. It may not exist yet."""
-    redirected = os.environ.get("NAPARI_UNET_CONFIG_DIR")
-    home = Path(redirected) if redirected else user_data_path("napari-unet-live", appauthor=False)
-    return home / "sessions"
 
 
 @dataclass
@@ -110,8 +103,7 @@ class Autosave(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(TICK)
         self._timer.timeout.connect(self.look)
-        application = QCoreApplication.instance()
-        if application is not None:
+        if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self.close)
 
     # What a dock does with it
@@ -303,12 +295,5 @@ def _form(layer: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return tuple(int(n) for n in layer.data.shape), np.dtype(layer.data.dtype)
 
 
-_AUTOSAVES: WeakKeyDictionary[Any, Autosave] = WeakKeyDictionary()
-
-
-def autosave_of(viewer: napari.Viewer) -> Autosave:
-    """The autosave of ``viewer``, whichever dock asks."""
-    key = without_proxy(viewer)
-    if key not in _AUTOSAVES:
-        _AUTOSAVES[key] = Autosave(viewer)
-    return _AUTOSAVES[key]
+autosave_of = OnePerViewer(Autosave)
+"""The autosave of a viewer."""

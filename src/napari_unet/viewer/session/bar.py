@@ -18,8 +18,9 @@ from napari_unet.sessions import (
 )
 from napari_unet.sessions.folders import MOST_KEPT
 from napari_unet.settings import TrainSettings
+from napari_unet.viewer.remembered import sessions_folder
 from napari_unet.viewer.sentence import Sentence
-from napari_unet.viewer.session.autosave import autosave_of, sessions_folder
+from napari_unet.viewer.session.autosave import autosave_of
 from napari_unet.viewer.session.collecting import Chosen
 from napari_unet.viewer.session.projects import Projects
 from napari_unet.viewer.session.restoring import AskForFile, restore

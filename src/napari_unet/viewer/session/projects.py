@@ -20,8 +20,8 @@ from napari_unet.sessions import (
 )
 from napari_unet.sessions.images import file_name
 from napari_unet.viewer import remembered
+from napari_unet.viewer.remembered import sessions_folder
 from napari_unet.viewer.score.background import Background
-from napari_unet.viewer.session.autosave import sessions_folder
 from napari_unet.viewer.session.button import ProjectButton
 from napari_unet.viewer.session.collecting import pixels, recognisable
 from napari_unet.viewer.session.times import when

@@ -14,7 +14,7 @@ from napari_unet.viewer.keys import LIVE, Keys
 from napari_unet.viewer.layers import annotation_of
 from napari_unet.viewer.live.classes import are_object_strokes, name_classes_of
 from napari_unet.viewer.live.report import LiveReport
-from napari_unet.viewer.live.runs import live_run_of
+from napari_unet.viewer.live.run import live_run_of
 from napari_unet.viewer.live.telling import labels_of
 from napari_unet.viewer.remembered import load, save
 from napari_unet.viewer.style import set_tone

@@ -12,7 +12,7 @@ from napari_unet.viewer.key_button import KeyButton
 from napari_unet.viewer.keys import ACCEPT, ACCEPT_HERE, WHERE_NEXT, Keys
 from napari_unet.viewer.layers import METADATA
 from napari_unet.viewer.live.accepting import accept
-from napari_unet.viewer.live.runs import live_run_of
+from napari_unet.viewer.live.run import live_run_of
 from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.style import Tone, set_tone
 from napari_unet.viewer.train.new_annotation import add_copy
@@ -174,7 +174,7 @@ class PreviewBar(QWidget):
         """What is predicted beside the layer that is painted on, the active one first."""
         active = self._viewer.layers.selection.active
         layers = sorted(self._source.annotation_layers(), key=lambda la: la is not active)
-        found = (self._run.preview_of(layer) for layer in layers)
+        found = (self._run.previews.beside(layer) for layer in layers)
         return next((preview for preview in found if preview is not None), None)
 
     def _prediction(self) -> Labels | None:

@@ -12,7 +12,7 @@ from napari.layers import Shapes
 from numpy.typing import NDArray
 
 from napari_unet.events import Box
-from napari_unet.viewer.layers import METADATA, selection_kept, unique_name
+from napari_unet.viewer.layers import METADATA, selection_kept, unique_name, without_proxy
 from napari_unet.viewer.results import placement
 
 if TYPE_CHECKING:
@@ -100,11 +100,7 @@ def show_regions(
 
 def remove_regions(viewer: napari.Viewer, layers: Sequence[Layer]) -> None:
     """Take ``layers`` out of the viewer; those the user removed already are no matter."""
-    present = {id(_bare(layer)): layer for layer in list(viewer.layers)}
+    present = {id(without_proxy(layer)): layer for layer in list(viewer.layers)}
     for layer in layers:
-        if id(_bare(layer)) in present:
-            viewer.layers.remove(present[id(_bare(layer))])
-
-
-def _bare(layer: Any) -> Any:
-    return getattr(layer, "__wrapped__", layer)
+        if id(without_proxy(layer)) in present:
+            viewer.layers.remove(present[id(without_proxy(layer))])

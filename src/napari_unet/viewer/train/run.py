@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from weakref import ReferenceType, ref
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
@@ -30,6 +30,8 @@ from napari_unet.events import (
 )
 from napari_unet.requests import TrainingRequest
 from napari_unet.viewer.bridge import ActivityProgress
+from napari_unet.viewer.layers import without_proxy
+from napari_unet.viewer.per_viewer import OnePerViewer
 from napari_unet.viewer.remembered import add_recent_model
 from napari_unet.viewer.train.regions import Placement, remove_regions, show_regions
 
@@ -134,7 +136,7 @@ class TrainingRun(QObject):
         super().__init__()
         self.report = RunReport()
         self.job: Any = None
-        self._viewer = ref(_without_proxy(viewer))
+        self._viewer = ref(without_proxy(viewer))
         self._viewer_is_open = True
         self._watched: ReferenceType[QWidget] | None = None
         self._placements: tuple[Placement | None, ...] = ()
@@ -245,17 +247,5 @@ class TrainingRun(QObject):
         self.stop()
 
 
-_RUNS: WeakKeyDictionary[Any, TrainingRun] = WeakKeyDictionary()
-
-
-def run_of(viewer: napari.Viewer) -> TrainingRun:
-    """The training that belongs to ``viewer``, whichever dock asks."""
-    key = _without_proxy(viewer)
-    if key not in _RUNS:
-        _RUNS[key] = TrainingRun(viewer)
-    return _RUNS[key]
-
-
-def _without_proxy(viewer: Any) -> Any:
-    """The viewer itself: napari hands plugins a new proxy each time."""
-    return getattr(viewer, "__wrapped__", viewer)
+run_of = OnePerViewer(TrainingRun)
+"""The training that belongs to a viewer."""
