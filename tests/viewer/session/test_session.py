@@ -15,11 +15,12 @@ from napari_unet.sessions import read_session, read_strokes
 from napari_unet.sessions.folders import MARKER
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.keys import Keys
-from napari_unet.viewer.layers import annotation_of, set_annotation
+from napari_unet.viewer.layers import METADATA, annotation_of, set_annotation
 from napari_unet.viewer.live.run import live_run_of
 from napari_unet.viewer.remembered import sessions_folder
 from napari_unet.viewer.session.bar import SessionBar
-from napari_unet.viewer.session.collecting import camera_of
+from napari_unet.viewer.session.collecting import annotation_record, camera_of
+from napari_unet.viewer.train.classes import said_kind
 from napari_unet.viewer.train.pairs import LayerPair
 from napari_unet.viewer.train.run import run_of
 from napari_unet.viewer.train.setup_page import SetupPage
@@ -197,6 +198,19 @@ def test_a_crashed_session_comes_back(open_bar, qtbot, tmp_path, in_file):
     assert not folder.exists()
     (record,) = [r for r in read_session(second.autosave.folder).annotations if r.name == "paint 2"]
     np.testing.assert_array_equal(read_strokes(second.autosave.folder / record.file)[0][...], painted)
+
+
+@pytest.mark.parametrize("is_guessed", [None, False, True])
+def test_a_kind_that_somebody_said_is_said_when_it_comes_back(open_bar, qtbot, tmp_path, is_guessed):
+    opened = open_bar()
+    _, labels = paint_session(opened, image_file(tmp_path))
+    if is_guessed is None:  # as a copy of a prediction is: its kind is set, nothing says it is a guess
+        labels.metadata[METADATA].pop("kind_is_guessed", None)
+    else:
+        labels.metadata[METADATA]["kind_is_guessed"] = is_guessed
+    record = annotation_record(labels, 0, "file")
+    assert record.kind_is_guessed == bool(is_guessed)
+    assert (said_kind([labels]) is None) == record.kind_is_guessed
 
 
 def test_an_image_that_is_gone_or_changed_is_said(open_bar, qtbot, tmp_path):

@@ -65,6 +65,30 @@ def test_the_last_question_is_answered_and_nothing_is_counted_twice(qtbot):
     surveyor.close()
 
 
+def test_what_was_painted_on_while_it_was_counted_is_counted_again(qtbot):
+    surveyor = Surveyor()
+    labels, read, painted = np.ones((4, 4), int), threading.Event(), threading.Event()
+
+    def opens():
+        found = labels.copy()
+        read.set()
+        painted.wait(5)
+        return found
+
+    answers = []
+    surveyor.surveyed.connect(answers.append)
+    surveyor.ask([("a", opens)])
+    assert read.wait(5)
+    labels[:] = 2
+    surveyor.forget("a")
+    painted.set()
+    qtbot.waitUntil(lambda: len(answers) == 1, timeout=5000)
+    surveyor.ask([("a", opens)])
+    qtbot.waitUntil(lambda: len(answers) == 2, timeout=5000)
+    assert answers[1].counts == {2: 16}
+    surveyor.close()
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -100,7 +100,7 @@ def annotation_record(layer: Any, order: int, file: str) -> AnnotationRecord:
         **_common(layer, order),
         file=file,
         annotation=annotation_of(layer),
-        kind_is_guessed=bool(layer.metadata.get(METADATA, {}).get("kind_is_guessed", True)),
+        kind_is_guessed=bool(layer.metadata.get(METADATA, {}).get("kind_is_guessed", False)),
         selected_label=int(layer.selected_label),
         brush_size=float(layer.brush_size),
     )

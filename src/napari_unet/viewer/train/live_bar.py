@@ -234,7 +234,7 @@ def line_of(report: LiveReport) -> str:
         case "waiting":
             painted = sum(1 for n in report.painted.values() if n)
             missing = "two classes" if not painted else "a second class"
-            return f"Paint a stroke of {missing} (a row below, or its key), and learning begins."
+            return f"Paint a stroke of {missing} (click its row in the table, or press its key), and learning begins."
         case "learning":
             return f"Learning from {sum(report.painted.values()):,} pixels · step {report.steps:,}"
         case "resting":

@@ -98,6 +98,7 @@ class Surveyor(QObject):
         super().__init__(parent)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="napari-unet-survey")
         self._known: dict[Any, _Counted] = {}
+        self._outdated: set[Any] = set()
         self._number = 0
         self._answered = 0
         self._future: Future[None] | None = None
@@ -111,6 +112,7 @@ class Surveyor(QObject):
     def forget(self, key: Any) -> None:
         """Count the annotation ``key`` anew next time: it was painted on."""
         self._known.pop(key, None)
+        self._outdated.add(key)
 
     def ask(self, annotations: Sequence[tuple[Any, Callable[[], ArrayLike]]]) -> None:
         """Count ``annotations``; those counted before and not forgotten are not read again.
@@ -121,6 +123,7 @@ class Surveyor(QObject):
             What identifies the annotation, and what opens it (called in the background thread).
         """
         self._number += 1
+        self._outdated.clear()
         keys = {key for key, _ in annotations}
         self._known = {key: known for key, known in self._known.items() if key in keys}
         missing = [(key, opens) for key, opens in annotations if key not in self._known]
@@ -172,7 +175,8 @@ class Surveyor(QObject):
         if isinstance(answer, Survey):
             self.surveyed.emit(answer)
             return
-        self._known.update(answer)
+        # What was painted on while it was counted is true no more once it is asked for again.
+        self._known.update((key, counted) for key, counted in answer if key not in self._outdated)
         counts: Counter[int] = Counter()
         strokes: Counter[int] = Counter()
         for _, counted in answer:
