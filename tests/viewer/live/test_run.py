@@ -15,6 +15,7 @@ from napari_unet.settings import LiveSettings
 from napari_unet.viewer import bridge
 from napari_unet.viewer.layers import annotation_of, set_annotation
 from napari_unet.viewer.live.run import LiveRun
+from napari_unet.viewer.train.live_bar import line_of
 from napari_unet.viewer.train.pairs import LayerPair
 
 WHOLE = ((0, 60), (0, 70))
@@ -139,6 +140,8 @@ def test_ends_when_the_annotation_is_taken_out(live):
     live.viewer.layers.remove("paint")
     live.run._on_tick()
     assert live.run.report.phase == "stopping"
+    say(live, Finished(True, None, {}))
+    assert line_of(live.run.report) == "paint is no longer in the viewer, so learning ended."
 
 
 def test_what_cannot_be_painted_on_is_refused(make_napari_viewer, live_worker, tmp_path):

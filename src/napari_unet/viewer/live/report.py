@@ -13,7 +13,10 @@ Phase = Literal["off", "starting", "waiting", "learning", "resting", "stopping",
 
 @dataclass(frozen=True)
 class LiveReport:
-    """How the run is, for any dock that shows it."""
+    """How the run is, for any dock that shows it.
+
+    ``ended_by`` is a sentence on what ended it, where that was neither a wish nor a failure.
+    """
 
     phase: Phase = "off"
     device: str = ""
@@ -22,6 +25,7 @@ class LiveReport:
     model_path: Path | None = None
     notices: tuple[Notice, ...] = ()
     failure: Failed | None = None
+    ended_by: str = ""
 
     @property
     def is_on(self) -> bool:

@@ -178,8 +178,10 @@ class LiveRun(QObject):
         viewer = self._viewer()
         if viewer is None or not self._is_open:
             return
-        if not all(pair.labels in viewer.layers for pair in self._pairs):
-            self.stop()  # an annotation was taken out of the viewer
+        gone = [labels.name for labels in labels_of(self._pairs) if labels not in viewer.layers]
+        if gone:
+            self._say(ended_by=f"{', '.join(gone)} is no longer in the viewer, so learning ended.")
+            self.stop()
             return
         self._tell_news()
 

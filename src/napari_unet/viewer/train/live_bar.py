@@ -243,6 +243,5 @@ def line_of(report: LiveReport) -> str:
             return "Saving the model…"
         case "failed" if report.failure is not None:
             return f"{report.failure.problem} {report.failure.remedy}".strip()
-    if report.model_path is not None:
-        return f"What was learnt is saved as {report.model_path.name}."
-    return ""
+    saved = "" if report.model_path is None else f"What was learnt is saved as {report.model_path.name}."
+    return f"{report.ended_by} {saved}".strip()
