@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--frozen-layers", default="none")
+    parser.add_argument("--learning-rate", type=float, help="of further training, instead of what is chosen")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -86,6 +87,7 @@ def main() -> None:
                     "commit": commit_of(["src/napari_unet", "benchmarks/corrections.py", "scripts/starter"]),
                     "rounds": options.rounds,
                     "frozen_layers": options.frozen_layers,
+                    "learning_rate": options.learning_rate,
                 }
                 if not is_done(read_lines(options.results), wanted):
                     line = measure(wanted, options.data)
@@ -128,6 +130,7 @@ def measure(wanted: dict[str, Any], data: Path) -> dict[str, Any]:
                 minutes=wanted["minutes"],
                 rehearsal=wanted["recipe"] == "rehearsal",
                 frozen_layers=wanted["frozen_layers"],
+                learning_rate=wanted["learning_rate"],
                 **options,
             ).record
             changed = [int((s.strokes != old).sum()) for s, old in zip(subjects, painted, strict=True)]
