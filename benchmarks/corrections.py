@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,13 @@ from scripts.starter.strokes import paint
 from skimage.io import imread
 
 from benchmarks.accuracy.lines import (
+    Line,
     append_line,
     commit_of,
-    is_done,
     load,
     machine,
+    missing,
     now,
-    read_lines,
     versions,
 )
 from benchmarks.accuracy.sets import SETS, image_files
@@ -76,30 +77,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    for name in options.sets:
-        for recipe in options.recipes:
-            for seed in options.seeds:
-                wanted = {
-                    "set": name,
-                    "recipe": recipe,
-                    "minutes": options.minutes,
-                    "seed": seed,
-                    "commit": commit_of(["src/napari_unet", "benchmarks/corrections.py", "scripts/starter"]),
-                    "rounds": options.rounds,
-                    "frozen_layers": options.frozen_layers,
-                    "learning_rate": options.learning_rate,
-                }
-                if not is_done(read_lines(options.results), wanted):
-                    line = measure(wanted, options.data)
-                    print(
-                        f"{now()} {name} {recipe} seed {seed}: largest fall {line['largest_fall']}, "
-                        f"strokes lost {line['strokes_lost']}",
-                        flush=True,
-                    )
-                    append_line(options.results, line)
+    for wanted in missing(options.results, _wanted(options)):
+        line = measure(wanted, options.data)
+        print(
+            f"{now()} {wanted['set']} {wanted['recipe']} seed {wanted['seed']}: "
+            f"largest fall {line['largest_fall']}, strokes lost {line['strokes_lost']}",
+            flush=True,
+        )
+        append_line(options.results, line)
 
 
-def measure(wanted: dict[str, Any], data: Path) -> dict[str, Any]:
+def _wanted(options: argparse.Namespace) -> Iterator[Line]:
+    for name, recipe, seed in product(options.sets, options.recipes, options.seeds):
+        yield {
+            "set": name,
+            "recipe": recipe,
+            "minutes": options.minutes,
+            "seed": seed,
+            "commit": commit_of(["src/napari_unet", "benchmarks/corrections.py", "scripts/starter"]),
+            "rounds": options.rounds,
+            "frozen_layers": options.frozen_layers,
+            "learning_rate": options.learning_rate,
+        }
+
+
+def measure(wanted: Line, data: Path) -> Line:
     """Paint, learn, and correct round after round."""
     from napari_unet.api import fine_tune, train
 

@@ -26,11 +26,10 @@ from benchmarks.accuracy.lines import (
     Line,
     append_line,
     commit_of,
-    is_done,
     load,
     machine,
+    missing,
     now,
-    read_lines,
     versions,
 )
 from benchmarks.accuracy.recipes import RECIPES
@@ -213,9 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the annotated images")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file the result lines are appended to")
     options = parser.parse_args(arguments)
-    for wanted in _wanted(options):
-        if is_done(read_lines(options.results), wanted, False):
-            continue
+    for wanted in missing(options.results, _wanted(options)):
         print(f"{now()} {wanted}", flush=True)
         line = measure(wanted, SETS[wanted["set"]], options.data, options.stardist_python)
         append_line(options.results, line)

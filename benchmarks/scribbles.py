@@ -13,8 +13,9 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -24,13 +25,13 @@ from scripts.starter.strokes import paint
 from skimage.io import imread
 
 from benchmarks.accuracy.lines import (
+    Line,
     append_line,
     commit_of,
-    is_done,
     load,
     machine,
+    missing,
     now,
-    read_lines,
     versions,
 )
 from benchmarks.accuracy.recipes.forest import features_of
@@ -74,24 +75,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    for recipe in options.recipes:
-        for name in options.sets:
-            for seed in options.seeds:
-                wanted = {
-                    "set": name,
-                    "recipe": recipe,
-                    "minutes": MARKS[-1] / 60,
-                    "seed": seed,
-                    "commit": commit_of(["src/napari_unet", "benchmarks/scribbles.py", "scripts/starter"]),
-                }
-                if options.choose or not is_done(read_lines(options.results), wanted):
-                    line = measure(wanted, options.data, choose=options.choose)
-                    print(f"{now()} {name} {recipe} seed {seed}: {line['dice']}", flush=True)
-                    if not options.choose:
-                        append_line(options.results, line)
+    wanted = _wanted(options)
+    for each in wanted if options.choose else missing(options.results, wanted):
+        line = measure(each, options.data, choose=options.choose)
+        print(f"{now()} {each['set']} {each['recipe']} seed {each['seed']}: {line['dice']}", flush=True)
+        if not options.choose:
+            append_line(options.results, line)
 
 
-def measure(wanted: dict[str, Any], data: Path, *, choose: bool) -> dict[str, Any]:
+def _wanted(options: argparse.Namespace) -> Iterator[Line]:
+    for recipe, name, seed in product(options.recipes, options.sets, options.seeds):
+        yield {
+            "set": name,
+            "recipe": recipe,
+            "minutes": MARKS[-1] / 60,
+            "seed": seed,
+            "commit": commit_of(["src/napari_unet", "benchmarks/scribbles.py", "scripts/starter"]),
+        }
+
+
+def measure(wanted: Line, data: Path, *, choose: bool) -> Line:
     """Paint, learn and score."""
     measured, subject = SETS[wanted["set"]], SUBJECTS[wanted["set"]]
     random = np.random.default_rng(wanted["seed"])

@@ -13,11 +13,10 @@ from benchmarks.accuracy.lines import (
     Line,
     append_line,
     commit_of,
-    is_done,
     load,
     machine,
+    missing,
     now,
-    read_lines,
     versions,
 )
 from benchmarks.accuracy.recipes import ABLATION_SETS, RECIPES, VARIANTS
@@ -33,9 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure what is asked for and not measured yet; returns 1 if something failed."""
     options = _parser().parse_args(arguments)
     failed = 0
-    for wanted in _wanted(options):
-        if is_done(read_lines(options.results), wanted, options.any_commit):
-            continue
+    for wanted in missing(options.results, _wanted(options), options.any_commit):
         title = "{set} {recipe}, {minutes:g} min, seed {seed}, commit {commit}".format(**wanted)
         if options.dry_run:
             print(f"would run {title}")

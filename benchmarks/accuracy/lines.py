@@ -6,16 +6,13 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.task import ROOT, cores
-
-KEY = ("set", "recipe", "minutes", "seed", "commit")
-"""What identifies a line."""
 
 Line = dict[str, Any]
 
@@ -35,9 +32,16 @@ def append_line(path: Path, line: Line) -> None:
 
 
 def is_done(lines: Sequence[Line], wanted: Line, any_commit: bool = False) -> bool:
-    """Whether a line with this key exists; with ``any_commit`` whatever its commit."""
-    names = [name for name in KEY if not (any_commit and name == "commit")]
-    return any(all(line[name] == wanted[name] for name in names) for line in lines)
+    """Whether there is a line of all that is wanted; with ``any_commit`` of whatever commit."""
+    fields = {name: value for name, value in wanted.items() if not (any_commit and name == "commit")}
+    return any(all(line.get(name) == value for name, value in fields.items()) for line in lines)
+
+
+def missing(results: Path, wanted: Iterable[Line], any_commit: bool = False) -> Iterator[Line]:
+    """Those of which there is no line yet, looked up when it is their turn."""
+    for each in wanted:
+        if not is_done(read_lines(results), each, any_commit):
+            yield each
 
 
 def commit_of(paths: Sequence[str]) -> str:
