@@ -106,9 +106,12 @@ def ranks(n: int, group: NDArray[Any], firsts: NDArray[np.int64]) -> NDArray[np.
 
 
 def per_pair(one: NDArray[Any], other: NDArray[Any], values: NDArray[Any], united: np.ufunc) -> Passes:
-    """Of every pair, in whichever order, its values made one; pairs in ascending order, the lower number first."""
+    """Of every pair, in whichever order, its values made one; pairs in ascending order, the lower number first.
+
+    In which order values of one pair are taken must not matter, as with sums of whole numbers and with maxima.
+    """
     key = (np.minimum(one, other).astype(np.int64) << 32) | np.maximum(one, other)
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)  # not stable, which takes a quarter of the time
     key, values = key[order], values[order]
     starts = np.flatnonzero(np.r_[np.ones(min(len(key), 1), bool), key[1:] != key[:-1]])
     made_one = united.reduceat(values, starts) if len(starts) else values
