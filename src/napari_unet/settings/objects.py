@@ -50,7 +50,7 @@ class ObjectSettings(Settings):
     fill_holes: bool = Field(True, title="Fill holes", description="Fill what an object encloses.")
     edge_objects: bool = Field(
         True,
-        title="Objects at the edge",
+        title="Keep objects at the edge",
         description="Keep objects that the edge of the image cuts. Otherwise an object of linked slices that is cut in "
         "one of them is left out of all; the first and the last slice cut nothing, except for a 3D model.",
     )
