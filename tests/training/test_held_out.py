@@ -59,6 +59,32 @@ def test_a_region_scores_as_within_the_whole_image():
     assert loss == pytest.approx(float(CombinedLoss()(logits, torch.from_numpy(target)[None])), abs=1e-3)
 
 
+@pytest.mark.parametrize("options", [{}, {"padding": "valid", "norm": None}])
+def test_where_memory_is_short_a_window_is_scored_in_parts(options):
+    box = ((0, 200), (0, 260))
+    held, _, _ = setting((200, 260), (box,))
+    made = network(**options)
+    sizes = []
+
+    def small_gpu(n, x):
+        if x[0, 0].numel() > 150 * 150:
+            raise torch.OutOfMemoryError
+        sizes.append(x[0, 0].numel())
+        return n(x)
+
+    whole, confusion, _ = score(held, made)
+    with torch.no_grad():
+        loss, in_parts, _ = held.score(made, small_gpu, CombinedLoss(), CPU, lambda: False)
+        assert len(sizes) > 1
+        assert in_parts.matrix.sum() == 200 * 260
+        assert np.abs(in_parts.matrix - confusion.matrix).sum() <= 0.01 * 200 * 260
+        assert loss == pytest.approx(whole, abs=1e-3)
+        with pytest.raises(torch.OutOfMemoryError):
+            held.score(
+                made, lambda *_: small_gpu(made, torch.zeros(1, 1, 999, 999)), CombinedLoss(), CPU, bool
+            )
+
+
 def test_an_unpadded_network_scores_every_held_out_pixel():
     box = ((0, 50), (10, 64))
     held, _, _ = setting((100, 64), (box,))

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 
 from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet, init_weights
 from napari_unet.nets.symmetry import Symmetry
+from napari_unet.training.distillation import forgetting
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.optimisation import IN_A_ROW, MAX_NORM, Optimisation, torch_threads
 from napari_unet.training.views import TwoViews, disagreement
@@ -188,3 +191,24 @@ def test_the_reported_loss_leaves_out_what_views_disagree_by():
     loss, total = optimisation.losses(images, classes, views)
     assert total > loss
     assert optimisation.step(images, classes, views) == pytest.approx(loss.item())
+
+
+def test_what_the_parent_answers_is_kept_where_nothing_is_painted():
+    def gone(*, parent: bool) -> float:
+        torch.manual_seed(0)
+        network = UNet(1, 2, width=4, depth=1)
+        init_weights(network)
+        before = deepcopy(network).eval()
+        optimisation = Optimisation(
+            network, "default", 1e-2, CPU, torch.float32, parent=deepcopy(network) if parent else None
+        )
+        images, classes = batch()
+        images, classes = torch.cat([images[:1]] * 2), torch.cat([1 - classes[:1]] * 2)
+        classes[:, 2:] = -1
+        views = TwoViews(Symmetry((False, False), False), torch.ones(1, 16, 16, dtype=torch.bool))
+        for _ in range(30):
+            optimisation.step(images, classes, views)
+        with torch.no_grad():
+            return float(forgetting(network(images[:1]), before(images[:1]), classes[:1], views.counted))
+
+    assert gone(parent=True) < 0.5 * gone(parent=False)

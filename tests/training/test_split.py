@@ -155,6 +155,22 @@ def test_real_annotations_are_split(shared_data, name, values):
     assert set(np.unique(found)) == set(values)
 
 
+@pytest.mark.parametrize("annotated_slices", [(5, 6), (0, 1, 2), (4, 5, 11)])
+def test_what_is_held_out_of_a_slice_is_not_learnt_from_in_the_next(annotated_slices):
+    labels = np.zeros((12, 90, 80), np.uint8)
+    labels[list(annotated_slices)] = stripes(90, 80) + 1
+    split = plan(labels, kind="scribbles", values=(1, 2))
+    assert split.honest
+    held = covered(labels.shape, split.regions[0]) & (labels > 0)
+    learnt = ~covered(labels.shape, split.excluded[0]) & (labels > 0)
+    assert held.any()
+    assert learnt.any()
+    for step in (-1, 1):
+        beside = np.roll(held, step, axis=0)
+        beside[0 if step > 0 else -1] = False
+        assert not (beside & learnt).any()
+
+
 def test_nothing_labelled_and_one_class_only_are_errors():
     nothing = [annotated(np.zeros((8, 8), np.uint8))]
     with pytest.raises(AnnotationError, match="Nothing is labelled"):

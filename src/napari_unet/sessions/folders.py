@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,8 +102,12 @@ def is_in_use(folder: Path) -> bool:
 
 
 def mark_closed(folder: Path) -> None:
-    """Say that the user ended the session: it is kept, and nobody has to be asked about it."""
-    (folder / CLOSED).touch()
+    """Say that the user ended the session: it is kept, and nobody has to be asked about it.
+
+    Where that cannot be written it is offered as one that was interrupted.
+    """
+    with suppress(OSError):
+        (folder / CLOSED).touch()
 
 
 def earlier_sessions(root: Path, *, closed: bool) -> list[EarlierSession]:

@@ -186,6 +186,9 @@ class _Saving:
     def model(self, model: ModelUse) -> ModelUse:
         """The record of a model, copied in with what it learnt from."""
         source = Path(model.path)
+        kept = next((old.copy_name for old in self._old.models if old.path == model.path), None)
+        if not source.is_file() and kept is not None and inside(self._folder, kept).is_file():
+            return model.model_copy(update={"copy_name": kept})
         if not source.is_file():
             self.notices.append(f"The model {file_name(model.path)} is not there any more and was left out.")
             return model.model_copy(update={"copy_name": None})
@@ -207,9 +210,14 @@ class _Saving:
             _remove(path)
 
     def remove_old(self) -> None:
-        """Remove what only the state before named; never what the user put there."""
-        now = _names(read_session(self._folder))
-        for name in _names(self._old) - now:
+        """Remove what only the state before named; never what the user put there.
+
+        An image's only copy stays, too: maybe it could just not be opened.
+        """
+        session = read_session(self._folder)
+        known = {image.fingerprint for image in session.images}
+        only = {i.copy_name for i in self._old.images if i.fingerprint is None or i.fingerprint not in known}
+        for name in _names(self._old) - _names(session) - only:
             _remove(inside(self._folder, name))
             _remove(examples_path(inside(self._folder, name)))
 

@@ -150,6 +150,8 @@ class Session(_Record):
         Of training; those that another version does not know are left out when it opens the session.
     is_live : bool
         Whether live learning was on.
+    is_complete : bool
+        Whether everything that was painted then had been handed to the disk.
     project : str, optional
         The project folder that the session was last saved to.
     """
@@ -164,6 +166,7 @@ class Session(_Record):
     start_from: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     is_live: bool = False
+    is_complete: bool = True
     view: ViewRecord | None = None
     project: str | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -72,8 +73,16 @@ def assemble(
     loss, sampler, notices = choose_objective(request, preparation, plan, reader)
     if notice is not None:
         notices = (notice, *notices)
+    holds = continues and request.annotation.kind == "scribbles"  # elsewhere everything is annotated
     optimisation = Optimisation(
-        network, settings.recipe, plan.learning_rate, device, precision, loss, plan.consistency
+        network,
+        settings.recipe,
+        plan.learning_rate,
+        device,
+        precision,
+        loss,
+        plan.consistency,
+        deepcopy(network) if holds else None,
     )
     optimisation.split(plan.batches_per_step)
     varied = variation(settings.augmentation, request.annotation.kind)

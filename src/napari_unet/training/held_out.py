@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from napari_unet.device import is_out_of_memory, release_memory
 from napari_unet.events import Box
 from napari_unet.inference.objects import decode
 from napari_unet.nets import UNet
@@ -23,6 +24,9 @@ from napari_unet.training.patches import PatchReader, as_classes
 WINDOW = {2: 512, 3: 96}
 OBJECT_WINDOW = {2: 1024, 3: 160}
 """Sides of windows; larger where objects are, of which a window should not cut many."""
+
+SMALLEST_WINDOW = 64
+"""Pixels; where memory is short, sides of windows are halved down to this."""
 
 MAX_PIXELS = 1 << 22
 """Held-out pixels scored at most in one validation; of more, evenly spread windows are taken, always the same."""
@@ -141,12 +145,38 @@ class HeldOut:
     ) -> Iterator[tuple[Tensor, NDArray[np.signedinteger]]]:
         """Per window the logits ``(1, K, *window)`` and the labels."""
         for plane, window in self._windows:
-            region, crop = _surroundings(plane, window, network)
-            patch = self._reader.read(plane, region)
-            image = torch.from_numpy(patch.image)[None].to(device)
-            logits = forward(network, image.contiguous(memory_format=network.memory_format)).float()
-            inside: Any = (..., *crop)
-            yield logits[inside].contiguous(), self._reader.read(plane, window).classes
+            logits = self._logits(network, forward, device, plane, window)
+            yield logits, self._reader.read(plane, window).classes
+
+    def _logits(
+        self,
+        network: UNet,
+        forward: Callable[[nn.Module, Tensor], Tensor],
+        device: torch.device,
+        plane: Plane,
+        window: Box,
+    ) -> Tensor:
+        """The logits of a window; in halves, and so on, where memory is short."""
+        region, crop = _surroundings(plane, window, network)
+        image = torch.from_numpy(self._reader.read(plane, region).image)[None].to(device)
+        inside: Any = (..., *crop)
+        sides = [high - low for low, high in window]
+        try:
+            whole = forward(network, image.contiguous(memory_format=network.memory_format))
+            return whole.float()[inside].contiguous()
+        except Exception as error:
+            if not is_out_of_memory(error) or max(sides) < 2 * SMALLEST_WINDOW:
+                raise
+        # outside of the except clause, which keeps tensors alive
+        release_memory(device)
+        axis = int(np.argmax(sides))
+        low, high = window[axis]
+        middle = (low + high) // 2
+        halves = [
+            self._logits(network, forward, device, plane, (*window[:axis], half, *window[axis + 1 :]))
+            for half in ((low, middle), (middle, high))
+        ]
+        return torch.cat(halves, dim=2 + axis)
 
 
 def _windows(plane: Plane, box: Box, sides: Mapping[int, int]) -> list[Box]:

@@ -9,13 +9,14 @@ from time import monotonic
 import torch
 
 from napari_unet.device import is_out_of_memory, release_memory
-from napari_unet.errors import OutOfMemoryError, TrainingDivergedError
+from napari_unet.errors import TrainingDivergedError
 from napari_unet.events import Before, Event, Finished, ModelSaved, Notice, Progress, TrainingStep, Validation
 from napari_unet.requests import TrainingRequest
 from napari_unet.training.batches import Batches
 from napari_unet.training.decoding import settle_decoding
 from napari_unet.training.held_out import HeldOut, Scored
-from napari_unet.training.optimisation import Optimisation
+from napari_unet.training.memory import halved
+from napari_unet.training.optimisation import UNSTABLE, Optimisation
 from napari_unet.training.recording import Recorder
 from napari_unet.training.schedule import Schedule, annealed
 
@@ -197,23 +198,13 @@ class Loop:
             self.losses_between.append(loss)
         elif optimisation.failed:
             optimisation.fall_back()
-            yield Notice(
-                "Training became unstable; it goes on from the last good weights in full precision.",
-                "warning",
-            )
+            yield Notice(UNSTABLE, "warning")
 
     def _halve(self) -> Notice:
         """Compute fewer patches at once, and take in more such batches per step, so that a step stays as good."""
-        batch = self.batches.batch_size
-        smaller = max(batch // 2, 1)
-        parts = math.ceil(self.patches_per_step / smaller)
+        smaller, parts = halved(self.batches.batch_size, self.patches_per_step)
         self.optimisation.split(parts)
         release_memory(self.optimisation.device)
-        if batch == 1:
-            raise OutOfMemoryError(
-                "There is not enough memory to train on a single patch.",
-                "Choose a smaller patch or width under Advanced, or close other programs.",
-            )
         self.batches.batch_size = smaller
         self.recorder.plan |= {"batch_size": smaller, "batches_per_step": parts}
         return Notice(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import torch
 from torch import Tensor
 
+from napari_unet.errors import OutOfMemoryError
 from napari_unet.nets import UNet
 from napari_unet.settings import NetworkSettings
 
@@ -13,6 +16,22 @@ _COPIES = 5
 
 _BACKWARD = 1.5
 """What a step takes at its peak, over what the forward pass keeps: gradients of activations come on top."""
+
+
+def halved(batch: int, patches_per_step: int) -> tuple[int, int]:
+    """Half as many patches at once, and how many such batches make a step, so that it stays as good.
+
+    Raises
+    ------
+    OutOfMemoryError
+        If it is a single patch already.
+    """
+    if batch == 1:
+        raise OutOfMemoryError(
+            "There is not enough memory to train on a single patch.",
+            "Choose a smaller patch or width under Advanced, or close other programs.",
+        )
+    return batch // 2, ceil(patches_per_step / (batch // 2))
 
 
 def bytes_of_weights(network: NetworkSettings) -> int:

@@ -16,12 +16,19 @@ from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.classic import setup_training
+from napari_unet.training.distillation import forgetting
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
 from napari_unet.training.views import TwoViews, disagreement
 
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
+
+HELD = 1.0
+"""Weight of what a network has gone from its parent by, beside the loss."""
+
+UNSTABLE = "Training became unstable; it goes on from the last good weights in full precision."
+"""What to say of :meth:`Optimisation.fall_back`."""
 
 IN_A_ROW = 3
 """Steps without finite numbers after which the last good weights come back."""
@@ -46,6 +53,8 @@ class Optimisation:
         Loss of the default recipe, if not :class:`~napari_unet.training.losses.CombinedLoss` with a pooled Dice.
     consistency : float
         Weight of what two views of a patch disagree by, beside the loss.
+    parent : UNet, optional
+        What the network began as, whose answers it keeps where nothing is painted; for batches with two views.
 
     Attributes
     ----------
@@ -68,6 +77,7 @@ class Optimisation:
         precision: torch.dtype,
         criterion: nn.Module | None = None,
         consistency: float = 0.0,
+        parent: UNet | None = None,
     ) -> None:
         self.device = device
         self.precision = precision
@@ -83,6 +93,7 @@ class Optimisation:
             self.criterion = (criterion or CombinedLoss(pooled=True)).to(device)
             self.optimizers = default_optimizers(self.network, learning_rate, precision)
         self._consistency = consistency
+        self._parent = None if parent is None else parent.to(device).eval().requires_grad_(False)
         self.average = AveragedNetwork(self.network, max_decay=0.0 if recipe == "classic" else 0.999)
         self._clip = MAX_NORM if recipe == "default" else float("inf")
         self._scaler = torch.amp.GradScaler(
@@ -117,13 +128,19 @@ class Optimisation:
     def losses(self, images: Tensor, classes: Tensor, views: TwoViews | None = None) -> tuple[Tensor, Tensor]:
         """Loss of a :class:`~napari_unet.training.batches.Batch`, and what a step makes small.
 
-        The latter has what two views of a patch disagree by beside the loss.
+        The latter has what two views of a patch disagree by beside the loss, and what is forgotten.
         """
         logits = self.forward(self.network, images)
         loss: Tensor = self.criterion(logits, classes)
         if views is None:
             return loss, loss
-        return loss, loss + self._consistency * disagreement(logits, views, self.network.settings.outputs)
+        total = loss + self._consistency * disagreement(logits, views, self.network.settings.outputs)
+        if self._parent is not None:
+            n = len(views.counted)
+            with torch.no_grad():
+                taught = self.forward(self._parent, images[:n])
+            total = total + HELD * forgetting(logits[:n], taught, classes[:n], views.counted)
+        return loss, total
 
     def step(self, images: Tensor, classes: Tensor, views: TwoViews | None = None) -> float | None:
         """Take in one batch; the last of :attr:`parts` makes the step.
@@ -147,21 +164,24 @@ class Optimisation:
         loss, total = self.losses(images, classes, views)
         torch.autograd.backward(self._scaler.scale(total / self.parts))
         self._losses.append(loss.detach())
-        value = float(torch.stack(self._losses).mean())
+        mean = torch.stack(self._losses).mean()
         if len(self._losses) < self.parts:
-            return value if isfinite(value) else None
+            return value if isfinite(value := float(mean)) else None
         self._losses.clear()
         take_gradients(self.optimizers)
         for optimizer in self.optimizers:
             self._scaler.unscale_(optimizer)
         weights = [weight for group in self._groups() for weight in group["params"]]
         norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
-        if not (isfinite(value) and isfinite(float(norm))):
+        value, length = map(
+            float, torch.stack([mean.float(), norm.float()]).tolist()
+        )  # a GPU is waited for once
+        if not (isfinite(value) and isfinite(length)):
             self._failures += 1
             self._scaler.update()  # lowers the scale
             return None
         self._failures = 0
-        if norm > self._clip:
+        if length > self._clip:
             nn.utils.clip_grads_with_norm_(weights, self._clip, norm)
         for optimizer in self.optimizers:
             self._scaler.step(optimizer)

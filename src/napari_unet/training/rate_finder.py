@@ -22,11 +22,12 @@ from napari_unet.device import (
     probe,
     release_memory,
 )
-from napari_unet.errors import InputError, OutOfMemoryError
+from napari_unet.errors import InputError
 from napari_unet.events import Event, Finished, Notice, Progress, RateFound, Started, TrainingStep
 from napari_unet.requests import RateSearchRequest
 from napari_unet.training.assembly import assemble
 from napari_unet.training.batches import Batches
+from napari_unet.training.memory import halved
 from napari_unet.training.optimisation import Optimisation, torch_threads
 from napari_unet.training.preparation import prepare, with_objects
 from napari_unet.training.sizing import settle_plan
@@ -123,6 +124,10 @@ class _Search:
     stop: Callable[[], bool]
     rates: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+    patches_per_step: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.patches_per_step = self.batches.batch_size * self.optimisation.parts
 
     def events(self) -> Iterator[Event]:
         start = monotonic()
@@ -173,17 +178,11 @@ class _Search:
 
     def _halve(self) -> Notice:
         """Compute fewer patches at once, and more such batches per step, as a training does."""
-        batch = self.batches.batch_size
-        parts = 2 * self.optimisation.parts
+        smaller, parts = halved(self.batches.batch_size, self.patches_per_step)
         self.optimisation.split(parts)
         release_memory(self.optimisation.device)
-        if batch == 1:
-            raise OutOfMemoryError(
-                "There is not enough memory to train on a single patch.",
-                "Choose a smaller patch or width under Advanced, or close other programs.",
-            )
-        self.batches.batch_size = batch // 2
-        return Notice(f"Memory is short: the search goes on with {batch // 2} patches at once.", "warning")
+        self.batches.batch_size = smaller
+        return Notice(f"Memory is short: the search goes on with {smaller} patches at once.", "warning")
 
 
 class _Watch:

@@ -7,8 +7,9 @@ Rules, in this order:
 2. Five annotated images or more: whole images, spread evenly.
 3. A stack with five annotated slices or more: consecutive slices at its end; the slice before them is a guard, used
    for neither.
-4. Otherwise a strip at one end of an image, along its longest or shortest side, and beside it a guard band that is
-   used for neither. Training patches may overlap strip and guard, their labels there are ignored.
+4. Otherwise a strip at one end of an image, along its longest or shortest side, and beside it, and in the slices
+   before and after, a guard band that is used for neither. Training patches may overlap strip and guard, their labels
+   there are ignored.
 
 Whatever is held out contains two classes or more, and every class is left to training. Where that cannot be, nothing
 is held out and no score is given.
@@ -118,7 +119,7 @@ def _choose(
     slices = _slices([p for p in planes if p.image == best], shapes[best], fraction, total)
     if slices is not None:
         return slices
-    plan = _strips(planes, fraction, guard, total)
+    plan = _strips(planes, shapes, fraction, guard, total)
     if plan:
         return plan, (
             f"Held out: {'a strip' if len(plan) == 1 else f'{len(plan)} strips'} of the annotated area, "
@@ -152,7 +153,11 @@ def _slices(
 
 
 def _strips(
-    planes: Sequence[Plane], fraction: float, guard: int, total: NDArray[np.int64]
+    planes: Sequence[Plane],
+    shapes: Sequence[tuple[int, ...]],
+    fraction: float,
+    guard: int,
+    total: NDArray[np.int64],
 ) -> list[tuple[int, Box, Box]]:
     """Strips of the most annotated planes first, until the fraction is reached."""
     wanted = fraction * total.sum()
@@ -163,21 +168,34 @@ def _strips(
         missing = wanted - reached
         if plan and missing < 0.25 * wanted:
             break
-        strip = _best_strip(plane, min(missing / plane.counts.sum(), LARGEST_STRIP), guard, left)
+        beside = [p for p in planes if _are_neighbours(p, plane)]
+        strip = _best_strip(plane, beside, min(missing / plane.counts.sum(), LARGEST_STRIP), guard, left)
         if strip is None:
             continue
         axis, (low, high), (wide_low, wide_high) = strip
-        left -= plane.profiles[axis][:, wide_low:wide_high].sum(axis=1)
+        left -= sum(p.profiles[axis][:, wide_low:wide_high].sum(axis=1) for p in (plane, *beside))
         reached += int(plane.profiles[axis][:, low:high].sum())
         full = tuple((0, size) for size in plane.shape)
         region = plane.box((*full[:axis], (low, high), *full[axis + 1 :]))
-        wide = plane.box((*full[:axis], (wide_low, wide_high), *full[axis + 1 :]))
+        wide = (
+            *(
+                (max(at - 1, 0), min(at + 2, n))
+                for at, n in zip(plane.position, shapes[plane.image], strict=False)
+            ),
+            *(*full[:axis], (wide_low, wide_high), *full[axis + 1 :]),
+        )
         plan.append((plane.image, region, wide))
     return plan
 
 
+def _are_neighbours(one: Plane, other: Plane) -> bool:
+    """Whether two slices or frames of an image show nearly the same."""
+    steps = [abs(a - b) for a, b in zip(one.position, other.position, strict=False)]
+    return one.image == other.image and bool(steps) and max(steps) == 1
+
+
 def _best_strip(
-    plane: Plane, fraction: float, guard: int, left: NDArray[np.int64]
+    plane: Plane, beside: Sequence[Plane], fraction: float, guard: int, left: NDArray[np.int64]
 ) -> tuple[int, tuple[int, int], tuple[int, int]] | None:
     """Axis, bounds and bounds with guard of the strip that holds most classes and loses least to its guard."""
     best: tuple[tuple[int, float], tuple[int, tuple[int, int], tuple[int, int]]] | None = None
@@ -191,7 +209,7 @@ def _best_strip(
             ((int(last) + 1, size), (max(int(last) + 1 - band, 0), size)),
         ):
             inside = profile[:, slice(*held)].sum(axis=1)
-            lost = profile[:, slice(*wide)].sum(axis=1)
+            lost = sum(p.profiles[axis][:, slice(*wide)].sum(axis=1) for p in (plane, *beside))
             if not _good(inside, lost, left) or (np.sort(inside)[-2] < MIN_PIXELS):
                 continue
             value = (int(np.count_nonzero(inside >= MIN_PIXELS)), -float(lost.sum()))

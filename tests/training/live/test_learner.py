@@ -88,3 +88,26 @@ def test_a_class_that_comes_later_is_learnt_too(monkeypatch):
         assert np.isfinite(learner.learn(0.0))
         assert learner.steps == 2
         assert learner.network.settings.n_classes == 3
+
+
+def test_an_unstable_network_goes_on_from_the_last_that_was_shown(monkeypatch):
+    monkeypatch.setattr(module, "PATCH", 32)
+    monkeypatch.setattr(module, "BATCH", 4)
+    image = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32)
+    sampler = sampler_of(image)
+    paint(sampler, 1, 30, 8)
+    paint(sampler, 2, 30, 50)
+    annotation = default_annotation("scribbles", [1, 2])
+    with Learner(sampler, annotation, UNet(1, 2, width=4, depth=2), CPU, torch.bfloat16, seed=0) as learner:
+        learner.weigh()
+        for _ in range(5):
+            learner.learn(0.0)
+        learner.shown()
+        shown = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
+        monkeypatch.setattr(learner._optimisation, "step", lambda *_: None)
+        monkeypatch.setattr(type(learner._optimisation), "failed", True)
+        learner.learn(0.0)
+        assert learner.has_fallen_back
+        for name, tensor in learner.network.state_dict().items():
+            torch.testing.assert_close(tensor, shown[name])
+        assert learner.shown().precision == torch.float32

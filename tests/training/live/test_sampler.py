@@ -5,6 +5,7 @@ import pytest
 
 from napari_unet.images import Image, Normalisation
 from napari_unet.labels import default_annotation
+from napari_unet.models.examples import Example, Origin
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.patches import UNSEEN
 
@@ -103,3 +104,17 @@ def test_a_value_that_is_no_class_yet_waits_for_its_name():
     assert sampler.class_counts == [16, 0, 16]
     _, classes = sampler.batch(20, (32, 32), (32, 32))
     assert {int(v) for v in np.unique(classes)} >= {0, 2}
+
+
+def test_classes_of_earlier_images_count_too():
+    image, labels = ramp(1, 64, 64), np.zeros((64, 64), np.uint8)
+    labels[:8] = 3
+    origin = Origin(
+        image="a", hash="1", start=(0, 0), kind="scribbles", values=(3,), offset=(0.0,), scale=(1.0,)
+    )
+    made = Image("image", (ramp(64, 64),), "YX")
+    statistics, annotation = [Normalisation().statistics(made)], default_annotation("scribbles", (1, 2, 3))
+    sampler = LiveSampler([made], statistics, annotation, 0, [Example(origin, image, labels)])
+    paint(sampler, 1, 20, 20)
+    assert sampler.class_counts == [16, 0, 0]
+    assert sampler.all_class_counts == [16, 0, 8 * 64]

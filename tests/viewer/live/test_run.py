@@ -144,6 +144,26 @@ def test_ends_when_the_annotation_is_taken_out(live):
     assert line_of(live.run.report) == "paint is no longer in the viewer, so learning ended."
 
 
+def test_earlier_previews_are_hidden_when_it_begins_again(live, tmp_path):
+    say(live, Started("CPU"), preview_of(1))
+    live.run.stop()
+    say(live, Finished(True))
+    before = live.viewer.layers["cells preview"]
+    assert before.visible
+    live.run.start(bridge.engine("live"), live.run._pairs, LiveSettings(), tmp_path / "n.safetensors")
+    live.run._timer.stop()
+    say(live, Started("CPU"), preview_of(2))
+    assert not before.visible
+    assert live.run.previews.layers[0].visible
+
+
+def test_a_viewer_that_is_closed_is_let_go(live):
+    say(live, preview_of(1))
+    live.run._on_viewer_closed()
+    assert not live.run.previews.layers
+    assert not live.run._pairs
+
+
 def test_what_cannot_be_painted_on_is_refused(make_napari_viewer, live_worker, tmp_path):
     viewer = make_napari_viewer()
     image = viewer.add_image(np.zeros((60, 70)), name="cells")

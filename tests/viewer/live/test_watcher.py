@@ -69,6 +69,9 @@ def test_a_stroke_in_a_slice_that_is_not_in_view():
     copy.follow(((0, 1), (0, 600), (0, 600)))
     layer.undo()
     copy.follow(((0, 1), (0, 600), (0, 600)))
+    layer.redo()  # napari does not say where
+    copy.follow(((0, 1), (0, 600), (0, 600)))
+    assert copy.watcher.values == {1}
 
 
 def test_other_data_is_read_anew():

@@ -175,6 +175,16 @@ def test_a_full_type_is_said(open_dock, qtbot):
     assert "is now" in it.box.note.text()
 
 
+def test_other_data_are_no_undo(open_dock, qtbot):
+    it = open_dock(cells())
+    pick(it, qtbot, (40, 20), (12, 37))
+    press(qtbot, it.box.buttons.merge)
+    heard = []
+    it.layer.events.data.connect(lambda _: heard.append(it.layer.data.shape))
+    it.layer.data = cells()[:10, :10]  # napari draws it before it says so
+    assert heard == [(10, 10)]
+
+
 def test_real_nuclei(open_dock, qtbot, shared_data):
     path = sorted((shared_data / "stardist_sample_nuclei2d" / "train" / "labels").iterdir())[0]
     labels = np.asarray(read_labels(path)[...]).astype(np.int32)

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 
 from kept_maps_support import START, dumbbell, dumbbells, lying
 from napari_unet.viewer.objects.decode_box import SLICES, SOON, DecodeBox
-from napari_unet.viewer.objects.kept_maps import KeptMaps, maps_of
+from napari_unet.viewer.objects.kept_maps import KeptMaps, checksum, keep_maps, maps_of
 from napari_unet.viewer.objects.search import CORRECTED
 
 
@@ -51,6 +51,18 @@ def test_a_slider_finds_objects_again(bench: Any) -> None:
     desk.box.splitting.set_value(0.5)
     desk.wait()
     assert layer.data.max() == 1
+
+
+def test_a_layer_that_was_chosen_while_it_was_segmented_can_be_found_again(bench: Any) -> None:
+    other, _ = lying(dumbbell())
+    layer = Labels(other.data.copy(), name="growing")
+    desk = bench(layer)
+    assert "Choose a layer made by Segment" in desk.box.note.text()
+    keep_maps(layer, KeptMaps(dumbbell(), "", "ZT", START), {(): checksum(layer.data)})
+    assert desk.box.note.text() == ""
+    desk.box.splitting.set_value(0.95)
+    desk.wait()
+    assert layer.data.max() == 2
 
 
 def test_what_is_not_certain_enough_goes(bench: Any) -> None:

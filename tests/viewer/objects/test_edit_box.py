@@ -8,7 +8,6 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_unet.labels import default_annotation
-from napari_unet.viewer.objects.highlight import is_highlight
 from objects_support import cells, ids, pick, press
 from segment_support import model_record, network, write_model
 
@@ -68,7 +67,9 @@ def test_a_brush_or_another_layer_ends_the_tool(open_dock, qtbot):
 def test_outlines_are_those_of_the_picked_objects(open_dock, qtbot):
     it = open_dock(cells(), scale=(0.5, 0.5), translate=(3, 4))
     pick(it, qtbot, (3 + 6, 4 + 6))
-    (outlines,) = [layer for layer in it.viewer.layers if is_highlight(layer)]
+    (outlines,) = [
+        layer for layer in it.viewer.layers if layer.metadata.get("napari_unet", {}).get("highlight")
+    ]
     ends = np.concatenate([outlines.data[:, 0], outlines.data.sum(axis=1)])
     assert it.box.tools.picked == [1]
     assert len(outlines.data) == 4 * 15

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_unet.errors import StorageError
 from napari_unet.labels import Annotation, LabelClass
-from napari_unet.sessions import read_session, read_strokes
+from napari_unet.sessions import ModelUse, earlier_sessions, read_session, read_strokes
 from napari_unet.sessions.folders import MARKER
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.keys import Keys
@@ -332,4 +333,92 @@ def test_nothing_of_the_users_is_overwritten(open_bar, qtbot, tmp_path):
     (tmp_path / "project" / "notes.txt").write_text("mine")
     save(opened, tmp_path / "project", qtbot)
     assert (tmp_path / "project" / "notes.txt").read_text() == "mine"
+    assert len(list((tmp_path / "project" / "images").iterdir())) == 1
+
+
+def test_a_disk_that_stays_full_costs_nothing_that_is_on_it(open_bar, monkeypatch):
+    opened = open_bar()
+    _, labels = paint_session(opened)
+    assert opened.autosave.wait()
+    folder, before = opened.autosave.folder, labels.data.copy()
+    opened.autosave._kept.writer.problem = StorageError("The disk is full.", "Make room.")
+    labels.data_setitem((np.array([59]), np.array([69])), 2)
+    opened.autosave.look()
+    opened.autosave.close()
+    (record,) = read_session(folder).annotations
+    np.testing.assert_array_equal(read_strokes(folder / record.file)[0][...], before)
+    assert [each.folder for each in earlier_sessions(sessions_folder(), closed=True)] == [folder]
+
+
+def test_a_large_annotation_is_complete_when_napari_is_closed(open_bar, monkeypatch):
+    monkeypatch.setattr("napari_unet.viewer.live.watcher.BUDGET", 5e-5)  # a block or two at a time
+    opened = open_bar()
+    image = opened.viewer.add_image(np.zeros((8, 64, 64)), name="stack")
+    painted = np.ones((8, 64, 64), np.uint8)
+    labels = opened.viewer.add_labels(painted.copy(), name="paint")
+    opened.page.source.show_pairs([LayerPair((image,), labels)])
+    opened.autosave.look()
+    assert opened.autosave._kept.painted.has_more
+    assert not opened.autosave._collect().session.is_complete
+    opened.autosave.close()
+    folder = opened.autosave.folder
+    session = read_session(folder)
+    assert session.is_complete
+    np.testing.assert_array_equal(read_strokes(folder / session.annotations[0].file)[0][...], painted)
+
+
+def test_an_annotation_that_is_not_chosen_is_kept_when_it_comes_back(open_bar, qtbot, tmp_path):
+    first = open_bar()
+    image, labels = paint_session(first, image_file(tmp_path))
+    assert first.autosave.wait()
+    other = first.viewer.add_labels(np.zeros((60, 70), np.uint8), name="other")
+    first.page.source.show_pairs([LayerPair((image,), other)])
+    other.data_setitem((np.arange(5), np.arange(5)), 2)
+    settle(first, qtbot)
+    crash(first)
+    second = open_bar()
+    second.bar.restore()
+    settle(second, qtbot)
+    kept = {
+        record.name: read_strokes(second.autosave.folder / record.file)[0][...]
+        for record in read_session(second.autosave.folder).annotations
+    }
+    np.testing.assert_array_equal(kept["paint"], labels.data)
+    np.testing.assert_array_equal(kept["other"], other.data)
+    for _ in range(2):
+        save(second, tmp_path / "project", qtbot)
+        assert len(read_session(tmp_path / "project").annotations) == 2
+
+
+def test_a_project_keeps_models_whose_originals_are_elsewhere(open_bar, qtbot, tmp_path):
+    first = open_bar()
+    paint_session(first, image_file(tmp_path))
+    model = tmp_path / "models" / "cells.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"weights")
+    first.autosave.note_model(ModelUse(path=str(model), how="trained"))
+    save(first, tmp_path / "project", qtbot)
+    model.unlink()
+    second = open_bar()
+    second.projects.open(tmp_path / "project")
+    for folder in (tmp_path / "project", tmp_path / "project", tmp_path / "another"):
+        save(second, folder, qtbot)
+        assert [path.read_bytes() for path in (folder / "models").iterdir()] == [b"weights"]
+
+
+def test_an_image_that_cannot_be_opened_stays_in_its_project(open_bar, qtbot, tmp_path, monkeypatch):
+    first = open_bar()
+    paint_session(first, image_file(tmp_path))
+    first.page.project.copies_images.setChecked(True)
+    save(first, tmp_path / "project", qtbot)
+    (tmp_path / "cells.tif").unlink()
+    second = open_bar()
+
+    def without_reader(*_arguments, **_options):
+        raise ValueError("no reader")
+
+    monkeypatch.setattr(type(second.viewer), "open", without_reader)
+    second.projects.open(tmp_path / "project")
+    assert "could not be opened" in second.bar.line.text()
+    save(second, tmp_path / "project", qtbot)
     assert len(list((tmp_path / "project" / "images").iterdir())) == 1

@@ -16,6 +16,7 @@ from napari_unet.viewer import bridge
 from napari_unet.viewer.layers import annotation_of, set_annotation
 from napari_unet.viewer.results import add_prediction
 from napari_unet.viewer.train.class_box import starving
+from napari_unet.viewer.train.pairs import LayerPair
 from train_support import paint, scribbled, settle
 
 SHAPE = (64, 64)
@@ -48,6 +49,19 @@ def press_key(painting, make, *arguments):
 
 def press_digit(painting, number):
     press_key(painting, digit_key, "French", number, ALT)
+
+
+def test_keys_paint_on_the_annotation_that_is_selected(painting):
+    viewer = painting.viewer
+    image = viewer.add_image(np.zeros(SHAPE), name="more cells")
+    other = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="other")
+    pairs = [LayerPair((viewer.layers["cells"],), painting.layer), LayerPair((image,), other)]
+    painting.dock.page.source.show_pairs(pairs)
+    settle(painting.dock, painting.qtbot)
+    viewer.layers.selection.active = other
+    press_digit(painting, 2)
+    assert viewer.layers.selection.active is other
+    assert (other.selected_label, painting.layer.selected_label) == (2, 1)
 
 
 def test_one_click_and_two_classes_are_there(painting):

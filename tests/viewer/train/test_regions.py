@@ -55,3 +55,11 @@ def test_a_users_layer_of_that_name_is_left_alone(viewer):
 def test_a_channel_axis_is_left_out():
     layer = Image(np.zeros((2, 20, 30)), scale=(1, 2, 3), metadata={METADATA: {"axes": "CYX"}})
     assert tuple(Placement.of(layer, (20, 30)).keywords["scale"]) == (2, 3)
+
+
+def test_regions_of_a_coarser_level_lie_where_it_lies():
+    image = np.zeros((40, 60))
+    layer = Image([image, image[::2, ::2]], scale=(3, 3), multiscale=True)
+    keywords = Placement.of(layer, (20, 30), level=1).keywords
+    assert tuple(keywords["scale"]) == (6, 6)
+    assert tuple(keywords["translate"]) == (1.5, 1.5)

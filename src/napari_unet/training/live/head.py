@@ -36,7 +36,7 @@ def solve(features: Tensor, classes: Tensor, n_classes: int, strength: Tensor | 
     weighted = design * weights[:, None]
     gram = weighted.T @ design
     size = gram.diagonal()[:-1].mean().detach()
-    ridge = torch.full((len(gram),), 1.0, dtype=gram.dtype) * strength * size
+    ridge = gram.new_ones(len(gram)) * strength * size
     ridge = torch.cat([ridge[:-1], ridge[-1:] * 0 + 1e-6])
     solution: Tensor = torch.linalg.solve(gram + torch.diag(ridge), weighted.T @ targets)
     return solution

@@ -54,6 +54,8 @@ class Learner:
     ----------
     steps : int
         Made so far.
+    has_fallen_back : bool
+        Whether it became unstable once, and went on from earlier weights in full precision.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Learner:
         augmentation = Augmentation(AugmentationSettings(), device, seed)
         self._batches = Batches(sampler, augmentation, network, PATCH, BATCH, device, two_views=True)
         self.steps = 0
+        self.has_fallen_back = False
 
     def __enter__(self) -> Learner:
         return self
@@ -89,7 +92,7 @@ class Learner:
 
     def weigh(self) -> None:
         """Let every class count the same, however much of it is painted by now."""
-        counts = self._sampler.class_counts
+        counts = self._sampler.all_class_counts
         self._optimisation.criterion = CombinedLoss(pooled=True, class_weights=balanced_weights(counts)).to(
             self._device
         )
@@ -146,6 +149,7 @@ class Learner:
                 losses.append(loss)
             elif self._optimisation.failed:
                 self._optimisation.fall_back()
+                self.has_fallen_back = True
                 break
         return sum(losses) / len(losses) if losses else float("nan")
 
@@ -158,7 +162,10 @@ class Learner:
         optimisation.average.estimate_statistics(
             self._batches.plain(STATISTICS_BATCHES), optimisation.forward
         )
-        return TiledNetwork(self.network, self._device, self._precision, turns=1 if quickly else TURNS)
+        if all(bool(torch.isfinite(weight).all()) for weight in self.network.parameters()):
+            optimisation.mark_good()
+        turns = 1 if quickly else TURNS
+        return TiledNetwork(self.network, self._device, optimisation.precision, turns=turns)
 
     def _optimise(self, network: UNet) -> Optimisation:
         return Optimisation(network, "default", RATE, self._device, self._precision, consistency=CONSISTENCY)

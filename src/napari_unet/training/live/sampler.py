@@ -107,6 +107,14 @@ class LiveSampler:
         counts = self.counts
         return [counts.get(value, 0) for value in self._annotation.values]
 
+    @property
+    def all_class_counts(self) -> list[int]:
+        """The same, what is learnt from again of earlier images included."""
+        earlier = self._earlier_sampler
+        if earlier is None:
+            return self.class_counts
+        return [a + b for a, b in zip(self.class_counts, earlier.class_counts, strict=True)]
+
     def batch(
         self, n: int, size: tuple[int, ...], source: tuple[int, ...]
     ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:

@@ -35,6 +35,7 @@ from napari_unet.training.live.previews import Piece, Previews
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.live.saving import LiveFile
 from napari_unet.training.live.suggestions import Suggestions
+from napari_unet.training.optimisation import UNSTABLE
 from napari_unet.training.preparation import check_parent
 
 WIDTH = {"cpu": 16, "gpu": 32}
@@ -116,6 +117,7 @@ class LiveSession:
     def events(self) -> Iterator[Event]:
         """The run."""
         state: State | None = None
+        told = False
         yield from self._file.rehearsal.notices
         with self._learner:
             while not self._stop():
@@ -127,6 +129,9 @@ class LiveSession:
                 if now == "learning" and self._starter is not None and not self._learner.steps:
                     self._learner.solve_output(self._starter)
                 loss = self._learner.learn(SLICE, self._has_news) if now == "learning" else nan
+                if self._learner.has_fallen_back and not told:
+                    told = True
+                    yield Notice(UNSTABLE, "warning")
                 if now == "learning" or state != now:
                     yield LiveState(now, self._learner.steps, loss, self._sampler.counts)
                 state = now

@@ -157,9 +157,10 @@ class PreviewLayers:
         self.doubt_is_shown = doubt_is_shown
 
     def successor(self) -> PreviewLayers:
-        """Those of the next run; the doubt of this one is seen no more."""
+        """Those of the next run; these are hidden, and stay in the viewer."""
         for preview in self._by_image.values():
             preview.show_doubt(False)
+            preview.layer.visible = False
         return PreviewLayers(self.doubt_is_shown)
 
     @property

@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-TICK = 100
-"""Milliseconds between two looks at what was painted and where one looks."""
+TICK = 100  # milliseconds between two looks at what was painted and where one looks
 
 LOST_AGAIN = 60.0
 """Seconds; a run whose process is lost twice within them is not begun a third time by itself."""
@@ -291,6 +290,7 @@ class LiveRun(QObject):
         self._is_open = False
         self._timer.stop()
         self._let_go()
+        self.previews, self._pairs = PreviewLayers(), []  # which hold the viewer and its layers
         if self._job is not None:
             self._job.stop()
 

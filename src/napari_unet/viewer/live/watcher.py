@@ -40,6 +40,8 @@ class LabelsWatcher:
     def __init__(self, layer: Labels) -> None:
         self.layer = layer
         self._seen: dict[_Index, NDArray[Any]] = {}  # blocks that hold anything
+        self._values: dict[_Index, set[int]] = {}  # of these
+        self._touched: dict[_Index, None] = {}  # blocks that ever held anything, which an undo can bring back
         self.shape = tuple(int(n) for n in layer.data.shape)
         self._sides = block_sides(layer.data.ndim)
         self._due: deque[_Index] = deque(self._all())
@@ -54,8 +56,7 @@ class LabelsWatcher:
     @property
     def values(self) -> set[int]:
         """Values that were seen, without 0."""
-        found = {int(value) for block in self._seen.values() for value in np.unique(block)}
-        return found - {0}
+        return set().union(*self._values.values()) - {0}
 
     @property
     def known(self) -> list[tuple[Box, NDArray[Any]]]:
@@ -77,7 +78,7 @@ class LabelsWatcher:
             if view is not None:
                 self._put_first(self._blocks(view))
             due = set(self._due)
-            self._due.extend(index for index in self._seen if index not in due)
+            self._due.extend(index for index in self._touched if index not in due)
         while self._due and time.perf_counter() < until:
             change = self._compare(self._due.popleft())
             if change is not None:
@@ -98,10 +99,12 @@ class LabelsWatcher:
         differs = new != (0 if old is None else old)
         if not differs.any():
             return None
+        self._touched[index] = None
         if new.any():
             self._seen[index] = new.copy()
+            self._values[index] = {int(value) for value in np.unique(new)}
         else:
-            del self._seen[index]
+            del self._seen[index], self._values[index]
         box, part = [], []
         for axis, (low, _) in enumerate(bounds):
             others = tuple(a for a in range(differs.ndim) if a != axis)
@@ -136,7 +139,8 @@ class LabelsWatcher:
         shape = tuple(int(n) for n in self.layer.data.shape)
         if shape != self.shape:
             self.shape, self._sides = shape, block_sides(len(shape))
-            self._seen.clear()
+            for known in (self._seen, self._values, self._touched):
+                known.clear()
         self._due = deque(self._all())
 
     def _put_first(self, indices: Iterator[_Index]) -> None:

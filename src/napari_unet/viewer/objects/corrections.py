@@ -68,6 +68,8 @@ class Corrections:
         layer, done = self.layer, self._done
         if layer is None or done is None or layer.ndim != len(done[0]):
             return False
+        if any(at >= size for at, size in zip(done[0], layer.data.shape, strict=True)):
+            return False  # it got other data
         return bool(layer.data[done[0]] != done[1])
 
     # of what is picked

@@ -21,9 +21,10 @@ from napari_unet.viewer.form import expected
 from napari_unet.viewer.fraction_slider import FractionSlider
 from napari_unet.viewer.layers import unique_name, without_proxy
 from napari_unet.viewer.number_box import NumberBox
-from napari_unet.viewer.objects.kept_maps import KeptMaps, checksum, keep_maps, maps_of
+from napari_unet.viewer.objects.kept_maps import KEPT, KeptMaps, checksum, keep_maps, maps_of
 from napari_unet.viewer.objects.plane_cache import Position
 from napari_unet.viewer.objects.search import Search
+from napari_unet.viewer.score.error_layer import PLACEMENT
 from napari_unet.viewer.sentence import Sentence
 from napari_unet.viewer.style import Tone, set_tone
 
@@ -106,7 +107,10 @@ class DecodeBox(QWidget):
         self.again.clicked.connect(self.find_in_new_layer)
         self.fold.toggled.connect(self._get_ready_soon)
         self._soon.timeout.connect(self._get_ready)
-        self._connections = [(self.viewer.dims.events.current_step, self._get_ready_soon)]
+        self._connections = [
+            (self.viewer.dims.events.current_step, self._get_ready_soon),
+            (KEPT, self._on_kept),
+        ]
         for emitter, slot in self._connections:
             emitter.connect(slot)
 
@@ -150,6 +154,11 @@ class DecodeBox(QWidget):
         self.fold.expand()
         self._show(self._search.wanted or kept.settings)
         self._get_ready_soon()
+
+    def _on_kept(self, event: Any) -> None:
+        """The layer may have been chosen while it was segmented."""
+        if self._search is None and event.layer is self._chosen():
+            self.refresh()
 
     def _search_in(self, layer: Labels, kept: KeptMaps) -> Search:
         if layer not in self._searches:
@@ -198,10 +207,7 @@ class DecodeBox(QWidget):
             self._say(str(error), "error")
             return
         layer, kept = search.layer, search.kept
-        state = {
-            key: getattr(layer, key)
-            for key in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "opacity")
-        }
+        state = {key: getattr(layer, key) for key in (*PLACEMENT, "opacity")}
         copy = Labels(
             np.zeros(kept.shape, np.int32),
             name=unique_name(self.viewer, layer.name),

@@ -152,8 +152,3 @@ def _cross(point: Floats, plane: tuple[int, ...], half: float) -> Floats:
         arm[0, axis] -= half
         arm[1, axis] = 2 * half
     return arms
-
-
-def is_highlight(layer: Any) -> bool:
-    """Whether a layer only shows what is picked."""
-    return bool(layer.metadata.get(METADATA, {}).get("highlight"))

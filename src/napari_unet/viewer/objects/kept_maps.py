@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Labels
+from napari.utils.events import EventEmitter
 from numpy.typing import NDArray
 
 from napari_unet.events import Box
@@ -178,6 +179,9 @@ class KeptMaps:
 
 _KEPT: WeakKeyDictionary[Labels, KeptMaps] = WeakKeyDictionary()
 
+KEPT = EventEmitter(type_name="kept")
+"""Emits the ``layer`` that maps are kept of from now on."""
+
 
 def keep_maps(layer: Labels, kept: KeptMaps, written: Mapping[Position, int]) -> None:
     """Keep maps as long as their layer is there.
@@ -193,6 +197,7 @@ def keep_maps(layer: Labels, kept: KeptMaps, written: Mapping[Position, int]) ->
     """
     kept.note(written)
     _KEPT[layer] = kept
+    KEPT(layer=layer)
 
 
 def maps_of(layer: Labels | None) -> KeptMaps | None:

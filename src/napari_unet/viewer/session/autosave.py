@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -11,20 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-import numpy as np
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.errors import UNetError
-from napari_unet.events import Box
 from napari_unet.sessions import ModelUse, Session, SessionWriter, mark_closed, remove_folder
 from napari_unet.viewer.layers import without_proxy
-from napari_unet.viewer.live.following import Follower, follow
 from napari_unet.viewer.live.sight import region_in_view
 from napari_unet.viewer.per_viewer import OnePerViewer
 from napari_unet.viewer.remembered import sessions_folder
 from napari_unet.viewer.session.collecting import Chosen, Collected, collect
 from napari_unet.viewer.session.image_copies import ImageCopies
+from napari_unet.viewer.session.painted import PaintedLayers
 
 if TYPE_CHECKING:
     import napari
@@ -35,19 +33,11 @@ TICK = 500
 RECORD_EVERY = 2.0
 """Seconds between two records of everything but strokes, while the view and the like change."""
 
+CLOSING = 5.0
+"""Seconds that the end of a session may take to find what is not on the disk yet."""
+
 TRY_AGAIN = 30.0
 """Seconds after which a session that could not be written is begun anew."""
-
-
-@dataclass
-class _Painted:
-    """A labels layer and its file of strokes, which is begun with the first stroke."""
-
-    follower: Follower
-    file: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    is_begun: bool = False
 
 
 @dataclass
@@ -55,13 +45,14 @@ class _Kept:
     """One folder on the disk and what is in it."""
 
     writer: SessionWriter = field(default_factory=lambda: SessionWriter(sessions_folder()))
+    painted: PaintedLayers = field(init=False)
     images: ImageCopies | None = None
-    painted: dict[int, _Painted] = field(default_factory=dict)  # by the layer's identity
-    n_files: int = 0
-    unneeded: list[str] = field(default_factory=list)  # files that the next record does not name
     recorded: Session | None = None
     recorded_at: float = 0.0
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def __post_init__(self) -> None:
+        self.painted = PaintedLayers(self.writer)
 
 
 class Autosave(QObject):
@@ -94,6 +85,7 @@ class Autosave(QObject):
         self._is_open = True
         self._ask: Callable[[], Chosen] | None = None
         self._chosen = Chosen()
+        self._restored: list[Any] = []
         self._is_live: Callable[[], bool] = lambda: False
         self._models: list[ModelUse] = []
         self._adopted: list[Path] = []
@@ -135,6 +127,10 @@ class Autosave(QObject):
         if use not in self._models:
             self._models.append(use)
 
+    def follow_too(self, layers: Sequence[Any]) -> None:
+        """Follow labels layers that came back, whether they are chosen or not: nothing else may hold them."""
+        self._restored += [without_proxy(layer) for layer in layers]
+
     def adopt(self, folder: Path) -> None:
         """Remove a session whose layers are in this viewer again, once this session keeps them all."""
         self._adopted.append(folder)
@@ -144,15 +140,20 @@ class Autosave(QObject):
         if self._is_open:
             self._is_open = False
             self._timer.stop()
-            self._pass_on(lambda _layer: None)
-            is_painted = any(each.is_begun for each in self._kept.painted.values())
+            painted = self._kept.painted
+            painted.catch_up(CLOSING)
+            is_painted = bool(painted.files)
             if is_painted and self._viewer() is not None:
                 self._kept.writer.record(self._collect().session)
+            is_all = is_painted and not painted.has_more
             self._end(remove=not is_painted)
             if is_painted and self.folder is not None:
                 mark_closed(self.folder)
             for folder in self._failed:
-                remove_folder(folder)
+                if is_all and self._kept.writer.problem is None:
+                    remove_folder(folder)
+                else:
+                    mark_closed(folder)
 
     @property
     def folder(self) -> Path | None:
@@ -162,6 +163,7 @@ class Autosave(QObject):
     def collect(self) -> Collected:
         """Everything that was painted and what belongs to it, as it is now."""
         self.look()
+        self._kept.painted.catch_up(CLOSING)
         return self._collect()
 
     def wait(self, seconds: float = 5.0) -> bool:
@@ -169,7 +171,7 @@ class Autosave(QObject):
         until = time.monotonic() + seconds
         while True:
             self.look()
-            behind = any(each.follower.is_behind for each in self._kept.painted.values())
+            behind = self._kept.painted.has_more
             if not behind or time.monotonic() > until:
                 return self._kept.writer.wait(max(0.0, until - time.monotonic())) and not behind
 
@@ -187,40 +189,14 @@ class Autosave(QObject):
             return
         if self._ask is not None:
             self._chosen = self._ask()
-        self._choose(viewer)
-        self._pass_on(lambda layer: region_in_view(viewer, layer))
-        if self._kept.recorded is not None or any(each.is_begun for each in self._kept.painted.values()):
+        chosen = [without_proxy(pair.labels) for pair in self._chosen.pairs]
+        self._kept.painted.follow(viewer, [*chosen, *self._restored], computed_too=self._is_live())
+        self._kept.painted.pass_on(lambda layer: region_in_view(viewer, layer))
+        if self._kept.recorded is not None or self._kept.painted.files:
             self._record()
         if self.problem is not None and self._kept.recorded is not None and not self._kept.writer.is_busy:
             self.problem = None
             self.heard.emit()
-
-    def _pass_on(self, view_of: Callable[[Any], Box | None]) -> None:
-        """Hand what was painted since the last time to the writer, what is in view first."""
-        for each in self._kept.painted.values():
-            for region, labels in each.follower.changes(view_of(each.follower.layer)):
-                if not each.is_begun:
-                    each.is_begun = True
-                    self._kept.writer.begin(each.file, each.shape, each.dtype)
-                self._kept.writer.paint(each.file, region, labels)
-
-    def _choose(self, viewer: Any) -> None:
-        """Follow what is chosen now too; let go of what was taken out of the viewer, or was given other data."""
-        present = {id(without_proxy(layer)) for layer in viewer.layers}
-        for key, each in list(self._kept.painted.items()):
-            if key not in present or (each.shape, each.dtype) != _form(each.follower.layer):
-                each.follower.close()
-                del self._kept.painted[key]
-                if each.is_begun:
-                    self._kept.unneeded.append(each.file)
-        for pair in self._chosen.pairs:
-            layer = without_proxy(pair.labels)
-            if id(layer) not in present or id(layer) in self._kept.painted or layer.multiscale:
-                continue
-            if isinstance(layer.data, np.ndarray) or self._is_live():
-                self._kept.n_files += 1
-                file = f"annotation {self._kept.n_files}.strokes"
-                self._kept.painted[id(layer)] = _Painted(follow(layer), file, *_form(layer))
 
     def _record(self) -> None:
         """Keep what is known besides strokes, if it has changed."""
@@ -231,9 +207,7 @@ class Autosave(QObject):
             if is_urgent or now - kept.recorded_at > RECORD_EVERY:
                 kept.writer.record(session)
                 kept.recorded, kept.recorded_at = session, now
-                for file in kept.unneeded:
-                    kept.writer.forget(file)
-                kept.unneeded = []
+                kept.painted.forget_unneeded()
         elif (self._adopted or self._failed) and not self._is_behind():
             for folder in (*self._adopted, *self._failed):
                 kept.writer.then(partial(remove_folder, folder))
@@ -242,16 +216,17 @@ class Autosave(QObject):
     def _is_behind(self) -> bool:
         if self._kept.images is None or self._kept.images.is_busy:
             return True
-        return any(each.follower.is_behind for each in self._kept.painted.values())
+        return self._kept.painted.has_more
 
     def _collect(self) -> Collected:
-        painted = [each for each in self._kept.painted.values() if each.is_begun]
-        layers, files = [each.follower.layer for each in painted], [each.file for each in painted]
+        painted = self._kept.painted
+        layers, files = [layer for layer, _ in painted.files], [file for _, file in painted.files]
         collected = collect(self._viewer(), self._chosen, layers, files)
         update = {
             "created": self._kept.created,
             "models": tuple(self._models),
             "is_live": self._is_live(),
+            "is_complete": not painted.has_more,
             "project": str(self.project) if self.project is not None else None,
             "images": tuple(
                 record.model_copy(update=self._known(layer))
@@ -274,8 +249,7 @@ class Autosave(QObject):
 
     def _end(self, *, remove: bool) -> None:
         kept = self._kept
-        for each in kept.painted.values():
-            each.follower.close()
+        kept.painted.close()
         if kept.images is not None:
             kept.images.close()
         kept.writer.close(remove=remove)
@@ -289,10 +263,6 @@ class Autosave(QObject):
         self._failed_at = time.monotonic()
         self.problem = problem
         self.heard.emit()
-
-
-def _form(layer: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    return tuple(int(n) for n in layer.data.shape), np.dtype(layer.data.dtype)
 
 
 autosave_of = OnePerViewer(Autosave)

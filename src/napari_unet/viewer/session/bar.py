@@ -17,6 +17,7 @@ from napari_unet.sessions import (
     remove_folder,
 )
 from napari_unet.sessions.folders import MOST_KEPT
+from napari_unet.sessions.record import inside
 from napari_unet.settings import TrainSettings
 from napari_unet.viewer.remembered import sessions_folder
 from napari_unet.viewer.sentence import Sentence
@@ -135,8 +136,9 @@ class SessionBar(QWidget):
         if restored.pairs:
             page.source.use_layers.setChecked(True)
             page.source.show_pairs(restored.pairs)
+        self.autosave.follow_too(restored.annotations)
         for use in session.models:
-            self.autosave.note_model(use)
+            self.autosave.note_model(_at_hand(use, folder))
         if restored.model is not None:
             page.start.open(restored.model)
         return " ".join([f"Restored: {session.contents}.", *restored.notices])
@@ -231,3 +233,11 @@ class SessionBar(QWidget):
             self.say("What you paint is kept again, should napari crash.")
         else:
             self.say(f"What you paint is not kept, should napari crash: {problem} Save your layers.", "error")
+
+
+def _at_hand(use: ModelUse, folder: Path) -> ModelUse:
+    """A model of a session where it is now: its copy there, if the original is on another machine or gone."""
+    if use.copy_name is None or Path(use.path).is_file():
+        return use
+    copy = inside(folder, use.copy_name)
+    return use.model_copy(update={"path": str(copy), "copy_name": None}) if copy.is_file() else use

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 from napari_unet.errors import StorageError
 from napari_unet.sessions import fingerprint, is_small, write_array
@@ -47,7 +48,10 @@ class ImageCopies:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[int, KnownImage] = {}
-        self._asked: dict[int, tuple[Any, float]] = {}  # the data that was looked at, and when
+        self._asked: dict[
+            int, tuple[Any, Any, float]
+        ] = {}  # the layer and data that were looked at, and when
+        self._n_copies = 0
         self._one_at_a_time = threading.Lock()
         self._is_open = True
 
@@ -55,12 +59,15 @@ class ImageCopies:
         """What is known of a layer so far; it is looked at in the background if it is new or was given other pixels."""
         key, array = id(layer), pixels(layer)
         asked = self._asked.get(key)
-        if asked is None or (asked[0] is not array and time.monotonic() - asked[1] > AGAIN):
+        if asked is not None and asked[0]() is not layer:
+            asked = None  # that one is gone, and this one has its number now
+        if asked is None or (asked[1] is not array and time.monotonic() - asked[2] > AGAIN):
             known = KnownImage(copy_name=None if asked is None else self._known[key].copy_name)
-            self._known[key], self._asked[key] = known, (array, time.monotonic())
+            self._known[key], self._asked[key] = known, (ref(layer), array, time.monotonic())
             name = None
             if source_path(layer) is None and is_small(array):
-                name = known.copy_name or f"image {len(self._known)}.npy"
+                self._n_copies += 1
+                name = known.copy_name or f"image {self._n_copies}.npy"
             threading.Thread(
                 target=self._read, args=(known, recognisable(layer), array, name), daemon=True,
                 name="napari-unet image",

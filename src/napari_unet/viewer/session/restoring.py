@@ -46,6 +46,8 @@ class Restored:
     ----------
     pairs : list of LayerPair
         The layers, as they belonged together.
+    annotations : list of Labels
+        All that was painted, in a pair or not.
     model : Path or None
         The model to go on from.
     notices : list of str
@@ -53,6 +55,7 @@ class Restored:
     """
 
     pairs: list[LayerPair] = field(default_factory=list)
+    annotations: list[LabelsLayer] = field(default_factory=list)
     model: Path | None = None
     notices: list[str] = field(default_factory=list)
 
@@ -107,6 +110,11 @@ def restore(viewer: napari.Viewer, folder: Path, session: Session, ask: AskForFi
         labels_layer = annotations.get(pair.annotation) if pair.annotation is not None else None
         if labels_layer is not None:
             restored.pairs.append(LayerPair(chosen if len(chosen) == len(pair.images) else (), labels_layer))
+    restored.annotations = list(annotations.values())
+    if not session.is_complete:
+        restored.notices.append(
+            "It ended before everything was on the disk: some of what was painted is missing."
+        )
     restored.model = _model(folder, session, restored.notices)
     if session.view is not None:
         _look(viewer, session.view)

@@ -19,7 +19,7 @@ from napari_unet.settings import TrainSettings
 from napari_unet.viewer.bridge import engine
 from napari_unet.viewer.dock import Dock
 from napari_unet.viewer.keys import Keys
-from napari_unet.viewer.layers import annotation_of
+from napari_unet.viewer.layers import annotation_of, without_proxy
 from napari_unet.viewer.session.bar import SessionBar
 from napari_unet.viewer.train import memory
 from napari_unet.viewer.train.classes import (
@@ -52,7 +52,7 @@ class TrainDock(Dock):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self._viewer = viewer
+        self._viewer = viewer = without_proxy(viewer)  # whose layers are proxies, and none of the chosen ones
         self.run = run_of(viewer)
         self._survey: Survey | None = None
         self._counted: tuple[Any, ...] = ()

@@ -20,6 +20,7 @@ from napari_unet.viewer.layers import (
 )
 from napari_unet.viewer.live.preview import OPACITY
 from napari_unet.viewer.results import placement
+from napari_unet.viewer.score.error_layer import PLACEMENT
 from napari_unet.viewer.train.classes import announce
 from napari_unet.viewer.train.structure import structure_width
 
@@ -85,7 +86,7 @@ def add_copy(
         viewer,
         _copied(source, kept),
         f"{prediction.name.removesuffix(' preview')} corrections",
-        {name: getattr(prediction, name) for name in _PLACEMENT},
+        {name: getattr(prediction, name) for name in PLACEMENT},
     )
     layer.metadata[METADATA] = {"axes": layer_axes(prediction)}
     if annotation is not None:
@@ -96,9 +97,6 @@ def add_copy(
     if painted is not None:
         layer.brush_size = painted.brush_size
     return layer
-
-
-_PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 def _copied(source: Any, kept: Any) -> NDArray[Any]:

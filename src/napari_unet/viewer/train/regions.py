@@ -35,9 +35,9 @@ class Placement:
     keywords: dict[str, Any]
 
     @classmethod
-    def of(cls, image_layer: ImageLayer, label_shape: Sequence[int]) -> Placement:
-        """Where the labels of ``image_layer`` lie now."""
-        return cls(shape=tuple(label_shape), keywords=placement(image_layer))
+    def of(cls, image_layer: ImageLayer, label_shape: Sequence[int], level: int = 0) -> Placement:
+        """Where the labels of ``image_layer``, or of a level of it, lie now."""
+        return cls(shape=tuple(label_shape), keywords=placement(image_layer, level=level))
 
 
 def rectangles(boxes: Sequence[Box]) -> list[NDArray[np.float64]]:

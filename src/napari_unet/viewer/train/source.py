@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadi
 
 from napari_unet.errors import InputError, UNetError
 from napari_unet.images import AnnotatedImage, ArrayLike
+from napari_unet.viewer.layers import level_for
 from napari_unet.viewer.train.folders import FolderPair
 from napari_unet.viewer.train.new_annotation import add_annotation_layer
 from napari_unet.viewer.train.painting import PaintListener
@@ -166,7 +167,8 @@ class SourceBox(QWidget):
                 row.mark("labels" if pair.images else "images", str(error))
                 raise
             images.append(image)
-            placements.append(Placement.of(pair.images[0], image.image.label_shape))
+            level = 0 if pair.labels is None else level_for(pair.images, pair.labels)
+            placements.append(Placement.of(pair.images[0], image.image.label_shape, level))
         return images, placements
 
     def refresh(self) -> None:
