@@ -114,6 +114,8 @@ def test_a_parent_keeps_its_architecture_and_learns_more_slowly():
     chosen = plan(parent=parent, width=30, trial=never)
     assert chosen.network == parent
     assert chosen.learning_rate < plan().learning_rate
+    few = plan(parent=parent, pixels=FEW_PIXELS - 1, trial=never)
+    assert few.learning_rate < chosen.learning_rate
 
 
 def test_the_plan_is_told_by_settings_names():

@@ -60,8 +60,11 @@ MEMORY_SHARE = 0.7
 CLASSIC_RATE = 1e-4
 """Of the classic recipe, whatever was asked: see :mod:`~napari_unet.training.classic`."""
 
-RATE, RATE_WITHOUT_NORM, RATE_OF_CHILD = 4e-3, 5e-4, 1e-3
-"""Largest learning rate: usually, for a network without norm layers, and for fine-tuning (whichever is less)."""
+RATE, RATE_WITHOUT_NORM, RATE_OF_CHILD, RATE_OF_CORRECTIONS = 4e-3, 5e-4, 1e-3, 3e-4
+"""Largest learning rate: usually, for a network without norm layers, for fine-tuning, and for that on few pixels.
+
+Of those that apply the least; see docs/decisions/0012.
+"""
 
 _SHORTEST_FOR_TRIAL = 2.0
 """Minutes of training below which no time is spent on finding out how fast it would be."""
@@ -220,7 +223,8 @@ def choose_plan(
     batch = max(1, memory.fitting(network, patch, wanted))
     rate = RATE if network.norm is not None else RATE_WITHOUT_NORM
     if parent is not None:
-        rate = min(rate, RATE_OF_CHILD)
+        few = material.annotated_pixels < FEW_PIXELS
+        rate = min(rate, RATE_OF_CORRECTIONS if few else RATE_OF_CHILD)
     rate = settings.learning_rate or rate
     consistency = settings.consistency
     if consistency is None:
