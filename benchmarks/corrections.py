@@ -14,7 +14,6 @@ import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from skimage.io import imread
 from benchmarks.accuracy.lines import (
     Line,
     append_line,
-    commit_of,
+    combinations,
     load,
     machine,
     missing,
@@ -35,7 +34,7 @@ from benchmarks.accuracy.lines import (
 )
 from benchmarks.accuracy.sets import SETS, image_files
 from benchmarks.accuracy.task import ROOT
-from benchmarks.scribbles import DATA, SUBJECTS
+from benchmarks.scribbles import DATA, LEARNING, SUBJECTS
 
 RESULTS = ROOT / "benchmarks" / "results" / "corrections.jsonl"
 RECIPES = ("rehearsal", "forgetful")
@@ -88,17 +87,9 @@ def main() -> None:
 
 
 def _wanted(options: argparse.Namespace) -> Iterator[Line]:
-    for name, recipe, seed in product(options.sets, options.recipes, options.seeds):
-        yield {
-            "set": name,
-            "recipe": recipe,
-            "minutes": options.minutes,
-            "seed": seed,
-            "commit": commit_of(["src/napari_unet", "benchmarks/corrections.py", "scripts/starter"]),
-            "rounds": options.rounds,
-            "frozen_layers": options.frozen_layers,
-            "learning_rate": options.learning_rate,
-        }
+    more = {name: getattr(options, name) for name in ("rounds", "frozen_layers", "learning_rate")}
+    for each in combinations(options, options.minutes, [*LEARNING, "benchmarks/corrections.py"]):
+        yield each | more
 
 
 def measure(wanted: Line, data: Path) -> Line:

@@ -13,9 +13,8 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -27,7 +26,7 @@ from skimage.io import imread
 from benchmarks.accuracy.lines import (
     Line,
     append_line,
-    commit_of,
+    combinations,
     load,
     machine,
     missing,
@@ -45,6 +44,9 @@ PIXELS = 1000
 TREES = 100
 RECIPES = ("live", "scratch", "forest")
 """As the plugin does it; the same without the starter; a random forest."""
+
+LEARNING = ("src/napari_unet", "scripts/starter")
+"""What learns, and what makes strokes."""
 
 CHOSEN = 5
 """Other training images that are scored on with ``--choose``."""
@@ -75,23 +77,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    wanted = _wanted(options)
+    wanted = combinations(options, MARKS[-1] / 60, [*LEARNING, "benchmarks/scribbles.py"])
     for each in wanted if options.choose else missing(options.results, wanted):
         line = measure(each, options.data, choose=options.choose)
         print(f"{now()} {each['set']} {each['recipe']} seed {each['seed']}: {line['dice']}", flush=True)
         if not options.choose:
             append_line(options.results, line)
-
-
-def _wanted(options: argparse.Namespace) -> Iterator[Line]:
-    for recipe, name, seed in product(options.recipes, options.sets, options.seeds):
-        yield {
-            "set": name,
-            "recipe": recipe,
-            "minutes": MARKS[-1] / 60,
-            "seed": seed,
-            "commit": commit_of(["src/napari_unet", "benchmarks/scribbles.py", "scripts/starter"]),
-        }
 
 
 def measure(wanted: Line, data: Path, *, choose: bool) -> Line:

@@ -61,7 +61,10 @@ def main() -> None:
     print(f"{len(made)} made, {[len(examples) for examples in sets]} real", flush=True)
     body = UNet(3, 2, width=wanted.width, depth=wanted.depth)
     init_weights(body)
-    if wanted.start_from is not None and (earlier := read_starter(wanted.start_from)) is not None:
+    if wanted.start_from is not None:
+        earlier = read_starter(wanted.start_from)
+        if earlier is None:
+            parser.error(f"there is no {wanted.start_from}")
         body = earlier.network.train()
     learner = Learner(body, wanted.classical)
     episodes = stream(np.random.default_rng(wanted.seed), made, sets)
@@ -73,9 +76,9 @@ def main() -> None:
 class Learner(nn.Module):
     """A U-Net without its last layer, which every episode solves for."""
 
-    def __init__(self, body: UNet, classical: float) -> None:
+    def __init__(self, body: UNet, classical_weight: float) -> None:
         super().__init__()
-        self.classical = classical
+        self.classical_weight = classical_weight
         self.readout = nn.Conv2d(body.settings.width, N_FEATURES, 1)
         self.norm = nn.BatchNorm2d(N_FEATURES, affine=False)
         body.outc = nn.Identity()
@@ -123,7 +126,7 @@ def train(learner: Learner, episodes: Iterator[Episode], minutes: float, rate: f
             episode = next(episodes)
             logits, missed = learner(episode)
             wrong = loss_of(logits, episode.classes)
-            loss = wrong + learner.classical * missed
+            loss = wrong + learner.classical_weight * missed
             if torch.isfinite(loss):
                 (loss / EPISODES).backward()
                 recent.append((float(wrong.detach()), float(missed.detach())))

@@ -6,9 +6,11 @@ import json
 import os
 import platform
 import subprocess
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,13 @@ def is_done(lines: Sequence[Line], wanted: Line, any_commit: bool = False) -> bo
     """Whether there is a line of all that is wanted; with ``any_commit`` of whatever commit."""
     fields = {name: value for name, value in wanted.items() if not (any_commit and name == "commit")}
     return any(all(line.get(name) == value for name, value in fields.items()) for line in lines)
+
+
+def combinations(options: Namespace, minutes: float, sources: Sequence[str]) -> Iterator[Line]:
+    """What lines of every recipe, set and seed of the command line are known by, with the commit of these sources."""
+    for recipe, name, seed in product(options.recipes, options.sets, options.seeds):
+        commit = commit_of(sources)
+        yield {"set": name, "recipe": recipe, "minutes": minutes, "seed": seed, "commit": commit}
 
 
 def missing(results: Path, wanted: Iterable[Line], any_commit: bool = False) -> Iterator[Line]:

@@ -66,12 +66,8 @@ def open_device(device: torch.device | str) -> torch.device:
     try:
         opened = torch.device(device)
         torch.empty(1, device=opened)
-    except (
-        RuntimeError,
-        AssertionError,
-        NotImplementedError,
-        TypeError,
-    ) as error:  # AssertionError: built without it
+    # All of them are what torch says of a device that it was built without, that is not there, or is none.
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DeviceError(
             f"The device {str(device)!r} cannot be used here: {reason.rstrip('.')}.",

@@ -186,10 +186,10 @@ class _Saving:
     def model(self, model: ModelUse) -> ModelUse:
         """The record of a model, copied in with what it learnt from."""
         source = Path(model.path)
-        kept = next((old.copy_name for old in self._old.models if old.path == model.path), None)
-        if not source.is_file() and kept is not None and inside(self._folder, kept).is_file():
-            return model.model_copy(update={"copy_name": kept})
         if not source.is_file():
+            kept = next((old.copy_name for old in self._old.models if old.path == model.path), None)
+            if kept is not None and inside(self._folder, kept).is_file():
+                return model.model_copy(update={"copy_name": kept})
             self.notices.append(f"The model {file_name(model.path)} is not there any more and was left out.")
             return model.model_copy(update={"copy_name": None})
         for earlier in self._old.models:

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from napari_unet.labels import IGNORE
 
+HELD = 1.0
+"""Weight of :func:`forgetting` beside the loss; see docs/decisions/0012."""
+
 
 def forgetting(logits: Tensor, taught: Tensor, classes: Tensor, counted: Tensor) -> Tensor:
     """How far a network has gone from its parent where nothing is painted.

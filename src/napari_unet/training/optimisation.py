@@ -16,16 +16,13 @@ from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.classic import setup_training
-from napari_unet.training.distillation import forgetting
+from napari_unet.training.distillation import HELD, forgetting
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
 from napari_unet.training.views import TwoViews, disagreement
 
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
-
-HELD = 1.0
-"""Weight of what a network has gone from its parent by, beside the loss."""
 
 UNSTABLE = "Training became unstable; it goes on from the last good weights in full precision."
 """What to say of :meth:`Optimisation.fall_back`."""
@@ -173,9 +170,8 @@ class Optimisation:
             self._scaler.unscale_(optimizer)
         weights = [weight for group in self._groups() for weight in group["params"]]
         norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
-        value, length = map(
-            float, torch.stack([mean.float(), norm.float()]).tolist()
-        )  # a GPU is waited for once
+        # Both at once: a GPU is waited for here, and nowhere else in a step.
+        value, length = map(float, torch.stack([mean.float(), norm.float()]).tolist())
         if not (isfinite(value) and isfinite(length)):
             self._failures += 1
             self._scaler.update()  # lowers the scale

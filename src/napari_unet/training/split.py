@@ -177,21 +177,15 @@ def _strips(
         reached += int(plane.profiles[axis][:, low:high].sum())
         full = tuple((0, size) for size in plane.shape)
         region = plane.box((*full[:axis], (low, high), *full[axis + 1 :]))
-        wide = (
-            *(
-                (max(at - 1, 0), min(at + 2, n))
-                for at, n in zip(plane.position, shapes[plane.image], strict=False)
-            ),
-            *(*full[:axis], (wide_low, wide_high), *full[axis + 1 :]),
-        )
-        plan.append((plane.image, region, wide))
+        plan.append((plane.image, region, _grow(region, guard, shapes[plane.image], len(plane.shape))))
     return plan
 
 
 def _are_neighbours(one: Plane, other: Plane) -> bool:
     """Whether two slices or frames of an image show nearly the same."""
-    steps = [abs(a - b) for a, b in zip(one.position, other.position, strict=False)]
-    return one.image == other.image and bool(steps) and max(steps) == 1
+    if one.image != other.image:
+        return False
+    return max((abs(a - b) for a, b in zip(one.position, other.position, strict=True)), default=0) == 1
 
 
 def _best_strip(

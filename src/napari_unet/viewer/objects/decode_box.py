@@ -21,7 +21,7 @@ from napari_unet.viewer.form import expected
 from napari_unet.viewer.fraction_slider import FractionSlider
 from napari_unet.viewer.layers import unique_name, without_proxy
 from napari_unet.viewer.number_box import NumberBox
-from napari_unet.viewer.objects.kept_maps import KEPT, KeptMaps, checksum, keep_maps, maps_of
+from napari_unet.viewer.objects.kept_maps import MAPS_KEPT, KeptMaps, checksum, keep_maps, maps_of
 from napari_unet.viewer.objects.plane_cache import Position
 from napari_unet.viewer.objects.search import Search
 from napari_unet.viewer.score.error_layer import PLACEMENT
@@ -109,7 +109,7 @@ class DecodeBox(QWidget):
         self._soon.timeout.connect(self._get_ready)
         self._connections = [
             (self.viewer.dims.events.current_step, self._get_ready_soon),
-            (KEPT, self._on_kept),
+            (MAPS_KEPT, self._on_maps_kept),
         ]
         for emitter, slot in self._connections:
             emitter.connect(slot)
@@ -155,7 +155,7 @@ class DecodeBox(QWidget):
         self._show(self._search.wanted or kept.settings)
         self._get_ready_soon()
 
-    def _on_kept(self, event: Any) -> None:
+    def _on_maps_kept(self, event: Any) -> None:
         """The layer may have been chosen while it was segmented."""
         if self._search is None and event.layer is self._chosen():
             self.refresh()

@@ -179,7 +179,7 @@ class KeptMaps:
 
 _KEPT: WeakKeyDictionary[Labels, KeptMaps] = WeakKeyDictionary()
 
-KEPT = EventEmitter(type_name="kept")
+MAPS_KEPT = EventEmitter(type_name="maps_kept")
 """Emits the ``layer`` that maps are kept of from now on."""
 
 
@@ -197,7 +197,7 @@ def keep_maps(layer: Labels, kept: KeptMaps, written: Mapping[Position, int]) ->
     """
     kept.note(written)
     _KEPT[layer] = kept
-    KEPT(layer=layer)
+    MAPS_KEPT(layer=layer)
 
 
 def maps_of(layer: Labels | None) -> KeptMaps | None:
