@@ -85,6 +85,8 @@ def test_nothing_is_learnt_before_there_are_two_classes(tmp_path):
     run.until(lambda e: isinstance(e, LiveState) and e.painted == {1: 16})
     assert [type(event) for event in run.heard[:2]] == [Started, LiveState]
     assert run.heard[-1].state == "waiting"
+    run.say(stroke(1, 30, 30))
+    assert run.until(lambda e: isinstance(e, LiveState) and e.painted == {1: 32}).state == "waiting"
     finished = run.end()
     assert finished.model_path is None
     assert not (tmp_path / "live.safetensors").exists()

@@ -51,6 +51,21 @@ def press_digit(painting, number):
     press_key(painting, digit_key, "French", number, ALT)
 
 
+def test_live_gives_a_layer_of_ones_own_two_classes_to_choose(open_dock, live_worker, qtbot):
+    opened = open_dock(scribbled()[0])
+    dock, viewer = opened.dock, opened.viewer
+    layer = viewer.add_labels(np.zeros(SHAPE, np.uint8), name="mine")
+    dock.page.source.show_pairs([LayerPair((viewer.layers["cells"],), layer)])
+    settle(dock, qtbot)
+    assert dock.page.classes.rowCount() == 0
+    qtbot.mouseClick(dock.live.button, Qt.MouseButton.LeftButton)
+    settle(dock, qtbot)
+    painting = SimpleNamespace(dock=dock, qtbot=qtbot)
+    assert rows(painting, 1, 2) == [("1", "class 1"), ("2", "class 2")]
+    press_digit(painting, 2)
+    assert layer.selected_label == 2
+
+
 def test_keys_paint_on_the_annotation_that_is_selected(painting):
     viewer = painting.viewer
     image = viewer.add_image(np.zeros(SHAPE), name="more cells")

@@ -116,7 +116,7 @@ class LiveSession:
 
     def events(self) -> Iterator[Event]:
         """The run."""
-        state: State | None = None
+        state: tuple[State, dict[int, int]] | None = None
         told = False
         yield from self._file.rehearsal.notices
         with self._learner:
@@ -132,9 +132,9 @@ class LiveSession:
                 if self._learner.has_fallen_back and not told:
                     told = True
                     yield Notice(UNSTABLE, "warning")
-                if now == "learning" or state != now:
-                    yield LiveState(now, self._learner.steps, loss, self._sampler.counts)
-                state = now
+                before, state = state, (now, self._sampler.counts)
+                if now == "learning" or state != before:
+                    yield LiveState(now, self._learner.steps, loss, state[1])
                 busy = yield from self._predict(ready, resting)
                 if self._is_asked:
                     yield from self._suggest()

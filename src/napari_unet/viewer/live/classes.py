@@ -90,8 +90,27 @@ def are_object_strokes(annotation: Annotation | None) -> bool:
 def name_classes_of(record: ModelRecord, layers: Sequence[Labels]) -> None:
     """Let layers that nothing is painted on, and without names of their own, have the classes of a model's strokes."""
     known = record.strokes
-    if known is None or known.kind != "scribbles":
-        return
+    if known is not None and known.kind == "scribbles":
+        name_classes(known, layers)
+
+
+def first_classes(layers: Sequence[Labels], *, objects: bool) -> Annotation:
+    """The classes that a run begins with, of objects' strokes if wanted; they are named where nothing is painted yet.
+
+    Raises
+    ------
+    AnnotationError, InputError
+        As :func:`known_classes` and :func:`name_object_strokes`.
+    """
+    if objects:
+        name_object_strokes(layers)
+    known = known_classes(layers, None, set())
+    name_classes(known, layers)
+    return known
+
+
+def name_classes(known: Annotation, layers: Sequence[Labels]) -> None:
+    """The same with any classes of strokes: there has to be something to choose before the first stroke."""
     for layer in layers:
         if _has_no_classes(layer) and not _is_painted(layer):
             set_annotation(layer, known)

@@ -30,7 +30,7 @@ from napari_unet.requests import Changed, LiveRequest, Renamed, WhereNext
 from napari_unet.settings import LiveSettings
 from napari_unet.viewer.bridge import Engine
 from napari_unet.viewer.layers import without_proxy
-from napari_unet.viewer.live.classes import are_object_strokes, known_classes, name_object_strokes
+from napari_unet.viewer.live.classes import are_object_strokes, first_classes, name_object_strokes
 from napari_unet.viewer.live.paintable import paintable_images
 from napari_unet.viewer.live.preview import PreviewLayers
 from napari_unet.viewer.live.report import LiveReport, Phase
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-TICK = 100  # milliseconds between two looks at what was painted and where one looks
+TICK = 100
+"""Milliseconds between two looks at what was painted and where one looks."""
 
 LOST_AGAIN = 60.0
 """Seconds; a run whose process is lost twice within them is not begun a third time by itself."""
@@ -113,9 +114,7 @@ class LiveRun(QObject):
         if self.report.is_on:
             return
         images = paintable_images(pairs)
-        if settings.objects:
-            name_object_strokes(labels_of(pairs))
-        self._annotation = known_classes(labels_of(pairs), None, set())
+        self._annotation = first_classes(labels_of(pairs), objects=settings.objects)
         self._pairs = pairs
         self.previews = self.previews.successor()
         self._engine = engine

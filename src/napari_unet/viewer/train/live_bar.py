@@ -18,6 +18,7 @@ from napari_unet.viewer.live.run import live_run_of
 from napari_unet.viewer.live.telling import labels_of
 from napari_unet.viewer.remembered import load, save
 from napari_unet.viewer.style import set_tone
+from napari_unet.viewer.train.classes import said_kind
 from napari_unet.viewer.train.pairs import LayerPair
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ class LiveBar(QWidget):
                 self._looked_at = []
                 self._look()
             self.run.start(engine("live"), pairs, self._settings(), output, self._page.start.path)
+            if (said := said_kind(labels_of(pairs))) is not None:
+                self._page.kind.say(said)
             self._page.source.refresh()  # its classes may have got names
         except UNetError as error:
             self._say_problem(str(error))
