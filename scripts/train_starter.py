@@ -5,9 +5,7 @@ Needs ``../shared/data``, of which only the training folders of sets that may sh
     python scripts/train_starter.py --minutes 60 --output src/napari_unet/models/starter.safetensors
 
 Every step sets tasks as a person does: strokes on one part of an image, from which the last layer follows in closed
-form (``training/live/head.py``), and the loss is what that gets wrong on other parts, and on another image of the same
-kind. Beside it the features have to hold, linearly, the classical ones of a pixel classifier
-(``starter/classical.py``): what none of these tasks asks for is not forgotten.
+form (``starter/head.py``), and the loss is what that gets wrong on other parts, and on another image of the same kind.
 """
 
 from __future__ import annotations
@@ -28,13 +26,12 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.starter import real, synthetic
-from scripts.starter.classical import N_FEATURES, classical
 from scripts.starter.episodes import Episode, draw
+from scripts.starter.head import solve
 
-from napari_unet.models.starter import Starter, read_starter, write_starter
+from napari_unet.models.starter import starter_for, write_starter
 from napari_unet.nets import UNet, init_weights
 from napari_unet.nets.blocks import OutConv
-from napari_unet.training.live.head import solve
 from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +46,6 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--rate", type=float, default=0.003)
     parser.add_argument("--pool", type=int, default=3000, help="made-up images")
-    parser.add_argument("--classical", type=float, default=1.0, help="weight of the classical features")
     parser.add_argument("--start-from", type=Path, help="a starter to go on with")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
@@ -62,40 +58,35 @@ def main() -> None:
     body = UNet(3, 2, width=wanted.width, depth=wanted.depth)
     init_weights(body)
     if wanted.start_from is not None:
-        earlier = read_starter(wanted.start_from)
+        earlier = starter_for(3, path=wanted.start_from)
         if earlier is None:
             parser.error(f"there is no {wanted.start_from}")
-        body = earlier.network.train()
-    learner = Learner(body, wanted.classical)
+        body = earlier.train()
+    learner = Learner(body)
     episodes = stream(np.random.default_rng(wanted.seed), made, sets)
     train(learner, episodes, wanted.minutes, wanted.rate)
     body.outc = OutConv(body.settings.width, 2, 2)
-    write_starter(Starter(body, float(learner.strength.exp()), float(learner.scale.exp())), wanted.output)
+    write_starter(body, wanted.output)
 
 
 class Learner(nn.Module):
     """A U-Net without its last layer, which every episode solves for."""
 
-    def __init__(self, body: UNet, classical_weight: float) -> None:
+    def __init__(self, body: UNet) -> None:
         super().__init__()
-        self.classical_weight = classical_weight
-        self.readout = nn.Conv2d(body.settings.width, N_FEATURES, 1)
-        self.norm = nn.BatchNorm2d(N_FEATURES, affine=False)
         body.outc = nn.Identity()
         self.body = body.to(memory_format=torch.channels_last)
         self.strength = nn.Parameter(torch.tensor(math.log(0.01)))
         self.scale = nn.Parameter(torch.tensor(math.log(3.0)))
 
-    def forward(self, episode: Episode) -> tuple[Tensor, Tensor]:
-        """Logits (PATCHES, K, SIDE, SIDE), and how far the features are from holding the classical ones."""
+    def forward(self, episode: Episode) -> Tensor:
+        """Logits (PATCHES, K, SIDE, SIDE)."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
             features = self.body(episode.images.contiguous(memory_format=torch.channels_last))
-        features = features.float()
-        missed = F.smooth_l1_loss(self.readout(features), self.norm(classical(episode.images)))
-        features = features.movedim(1, -1)
+        features = features.float().movedim(1, -1)
         painted = episode.strokes >= 0
         weights = solve(features[painted], episode.strokes[painted], episode.n_classes, self.strength.exp())
-        return ((features @ weights[:-1] + weights[-1]) * self.scale.exp()).movedim(-1, 1), missed
+        return ((features @ weights[:-1] + weights[-1]) * self.scale.exp()).movedim(-1, 1)
 
 
 def loss_of(logits: Tensor, classes: Tensor) -> Tensor:
@@ -114,7 +105,7 @@ def loss_of(logits: Tensor, classes: Tensor) -> Tensor:
 def train(learner: Learner, episodes: Iterator[Episode], minutes: float, rate: float) -> None:
     """One cycle of the learning rate, as long as there is time."""
     optimizers = default_optimizers(learner.body, rate, torch.bfloat16)
-    extra = torch.optim.Adam([learner.strength, learner.scale, *learner.readout.parameters()], 0.003)
+    extra = torch.optim.Adam([learner.strength, learner.scale], 0.003)
     started, shown, step, recent = time.monotonic(), time.monotonic(), 0, []
     while (fraction := (time.monotonic() - started) / (60 * minutes)) < 1:
         now = min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * fraction))
@@ -124,12 +115,10 @@ def train(learner: Learner, episodes: Iterator[Episode], minutes: float, rate: f
         learner.body.zero_grad(set_to_none=True)
         for _ in range(EPISODES):
             episode = next(episodes)
-            logits, missed = learner(episode)
-            wrong = loss_of(logits, episode.classes)
-            loss = wrong + learner.classical_weight * missed
+            loss = loss_of(learner(episode), episode.classes)
             if torch.isfinite(loss):
                 (loss / EPISODES).backward()
-                recent.append((float(wrong.detach()), float(missed.detach())))
+                recent.append(float(loss.detach()))
         take_gradients(optimizers)
         nn.utils.clip_grad_norm_([w for o in optimizers for g in o.param_groups for w in g["params"]], 1.0)
         for optimizer in (*optimizers, extra):
@@ -138,7 +127,7 @@ def train(learner: Learner, episodes: Iterator[Episode], minutes: float, rate: f
         if time.monotonic() - shown > 60:
             shown = time.monotonic()
             print(
-                f"{fraction:.2f} step {step} loss, classical {np.mean(recent, axis=0).round(4)} "
+                f"{fraction:.2f} step {step} loss {np.mean(recent):.4f} "
                 f"strength {float(learner.strength.detach().exp()):.4f} "
                 f"scale {float(learner.scale.detach().exp()):.2f}",
                 flush=True,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from napari_unet.errors import InputError
-from napari_unet.nets import UNet, count_parameters, init_weights, trace
+from napari_unet.nets import UNet, count_parameters, init_weights, shorten_kernels, trace
 from napari_unet.settings import NetworkSettings, Outputs
 
 # Ronneberger et al. 2015, figure 1: channels and side at the end of every block.
@@ -227,3 +227,21 @@ def test_other_channels_or_axes_are_said_in_words(shape: tuple[int, ...]) -> Non
 def test_a_whole_float_is_a_width() -> None:
     network = UNet(1, 2, width=2.0, depth=1)  # type: ignore[arg-type]
     assert network(torch.zeros(1, 1, 8, 8)).shape == (1, 2, 8, 8)
+
+
+def test_kernels_before_batch_norm_can_be_shortened_without_a_difference() -> None:
+    torch.manual_seed(0)
+    network = UNet(1, 2, width=4, depth=2)
+    init_weights(network)
+    lengths = {name: float(weight.detach().norm()) for name, weight in network.named_parameters()}
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if weight.ndim == 4 and ".conv." in name and ".up." not in name and "outc" not in name:
+                weight.mul_(5)
+        images = torch.randn(2, 1, 32, 32)
+        expected = network.train()(images)
+        shorten_kernels(network)
+        torch.testing.assert_close(network(images), expected, atol=1e-3, rtol=1e-3)
+    for name, weight in network.named_parameters():
+        if weight.ndim == 4:
+            assert float(weight.detach().norm()) == pytest.approx(lengths[name], rel=0.35), name

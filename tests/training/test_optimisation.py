@@ -212,3 +212,24 @@ def test_what_the_parent_answers_is_kept_where_nothing_is_painted():
             return float(forgetting(network(images[:1]), before(images[:1]), classes[:1], views.counted))
 
     assert gone(parent=True) < 0.5 * gone(parent=False)
+
+
+def test_what_is_taught_is_learnt_where_nothing_is_painted():
+    torch.manual_seed(0)
+    network = UNet(1, 2, width=4, depth=1)
+    init_weights(network)
+    optimisation = Optimisation(network, "default", 1e-2, CPU, torch.float32)
+    images, classes = batch()
+    nothing = torch.full_like(classes, -1)
+    right = torch.stack([classes == 0, classes == 1], dim=1).float()
+    right[:, :, :8] = 0  # not known
+    for _ in range(60):
+        optimisation.step(images, nothing, None, right)
+    with torch.no_grad():
+        found = network(images).argmax(1)
+    assert (found == classes)[:, 8:].float().mean() > 0.9
+    loss, total = optimisation.losses(images, nothing, None, torch.zeros_like(right))
+    assert loss == total == 0
+    optimisation.taught_weight = 0.0
+    loss, total = optimisation.losses(images, nothing, None, right)
+    assert total == loss

@@ -34,8 +34,8 @@ class LiveSettings(ComputeSettings):
     starter: bool = Field(
         True,
         title="Starter",
-        description="Begin with the starter network, where this program has one, unless another model is started from. "
-        "Off: begin with a network that has learnt nothing.",
+        description="Let features that were learnt from other images help with the first strokes, unless a model of "
+        "your own is started from. Off: only edges, ridges and intensities do.",
         json_schema_extra=ADVANCED,
     )
     width: int | None = Field(

@@ -55,7 +55,12 @@ class Augmentation:
         return tuple(n + 2 * ceil(extra / 2) for n, extra in zip(size, (*deeper, *more), strict=True))
 
     def __call__(
-        self, images: Tensor, labels: Tensor, size: tuple[int, ...], again: int = 0
+        self,
+        images: Tensor,
+        labels: Tensor,
+        size: tuple[int, ...],
+        again: int = 0,
+        channels: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Vary a batch.
 
@@ -69,6 +74,8 @@ class Augmentation:
             Spatial size to return, cut from the centre.
         again : int
             The first so many are returned once more at the end, in other intensities.
+        channels : int, optional
+            Those beyond so many are no intensities: they move with the image, and stay as they are.
 
         Returns
         -------
@@ -83,7 +90,9 @@ class Augmentation:
         classes = shifted[:, 0].round().long() + UNSEEN
         if again:
             moved, classes = (torch.cat([batch, batch[:again]]) for batch in (moved, classes))
-        return self._intensities(moved), classes
+        if channels is None or channels == moved.shape[1]:
+            return self._intensities(moved), classes
+        return torch.cat([self._intensities(moved[:, :channels]), moved[:, channels:]], dim=1), classes
 
     def random_symmetry(self, ndim: int) -> Symmetry:
         """Draw what the second views of a batch are turned by."""

@@ -24,7 +24,11 @@ class DrawsBatches(Protocol):
     """What patches come from; see :class:`~napari_unet.training.sampling.PatchSampler`."""
 
     def batch(self, n: int, size: tuple[int, ...], source: tuple[int, ...]) -> _Arrays:
-        """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source)."""
+        """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source).
+
+        Channels beyond those that the network sees are what is taught: probabilities of the classes, all 0 where
+        nothing is known.
+        """
         ...
 
 
@@ -39,11 +43,14 @@ class Batch(NamedTuple):
         Of the run's loss.
     views : TwoViews or None
         Which patches are second views of others; ``None`` where none is.
+    taught : Tensor of float32, (N, K, *output), or None
+        Probabilities of the classes, all 0 where nothing is taught.
     """
 
     images: Tensor
     targets: Tensor
     views: TwoViews | None = None
+    taught: Tensor | None = None
 
 
 class Batches:
@@ -81,6 +88,7 @@ class Batches:
         self._augmentation = augmentation
         self._device = device
         self._format = network.memory_format
+        self._channels = network.settings.n_channels
         self._size = (patch_size,) * network.settings.ndim
         self._output = (patch_size - 2 * network.margin,) * network.settings.ndim
         self._source = augmentation.source_size(self._size)
@@ -103,7 +111,7 @@ class Batches:
         self._ahead = self._thread.submit(self._read)
         again = self._n_second
         images, targets = (torch.from_numpy(a[: self.batch_size - again]).to(self._device) for a in arrays)
-        images, targets = self._augmentation(images, targets, self._size, again)
+        images, targets = self._augmentation(images, targets, self._size, again, self._channels)
         targets = centre_crop(targets, self._output)
         views = None
         if again:
@@ -112,15 +120,27 @@ class Batches:
                 torch.cat([batch[:-again], views.symmetry.turn(batch[-again:])])
                 for batch in (images, targets)
             )
-        images = images.contiguous(memory_format=self._format)
-        return Batch(images, targets.clamp(min=IGNORE), views)
+        images, taught = images[:, : self._channels], images[:, self._channels :]
+        return Batch(
+            images.contiguous(memory_format=self._format),
+            targets.clamp(min=IGNORE),
+            views,
+            centre_crop(taught, self._output) if taught.shape[1] else None,
+        )
+
+    def drop(self) -> None:
+        """Do not use what was read ahead: it means something else by now."""
+        if self._ahead is not None:
+            self._ahead.result()
+            self._ahead = None
 
     def plain(self, n: int) -> list[Tensor]:
         """``n`` batches of images as they are, for the statistics of batch norm."""
         if self._ahead is not None:
             self._ahead.result()  # the sampler serves one thread at a time
         drawn = [self._sampler.batch(self.batch_size, self._output, self._size)[0] for _ in range(n)]
-        return [torch.from_numpy(a).to(self._device).contiguous(memory_format=self._format) for a in drawn]
+        seen = [torch.from_numpy(a[:, : self._channels]).to(self._device) for a in drawn]
+        return [images.contiguous(memory_format=self._format) for images in seen]
 
     @property
     def _n_second(self) -> int:

@@ -20,7 +20,7 @@ HELD = 1.0
 
 
 def forgetting(logits: Tensor, taught: Tensor, classes: Tensor, counted: Tensor) -> Tensor:
-    """How far a network has gone from its parent where nothing is painted.
+    """How far a network is from its parent, or from a teacher, where nothing is painted.
 
     The Kullback-Leibler divergence ``sum(p (log p - log q))``, ``p`` the parent's probabilities, ``q`` the network's.
 

@@ -27,6 +27,9 @@ MAX_NORM = 1.0
 UNSTABLE = "Training became unstable; it goes on from the last good weights in full precision."
 """What to say of :meth:`Optimisation.fall_back`."""
 
+LEAST_CHANCE = 1e-4
+"""What a teacher holds for impossible is taken to be as likely."""
+
 IN_A_ROW = 3
 """Steps without finite numbers after which the last good weights come back."""
 
@@ -55,6 +58,8 @@ class Optimisation:
 
     Attributes
     ----------
+    taught_weight : float
+        Of what a batch teaches where nothing is painted, beside the loss.
     parts : int
         Batches per step: gradients are their mean. Set by :meth:`split`.
     average : AveragedNetwork
@@ -97,6 +102,7 @@ class Optimisation:
             device.type, init_scale=2.0**10, enabled=precision == torch.float16
         )
         self.parts = 1
+        self.taught_weight = 1.0
         self._losses: list[Tensor] = []  # of the parts taken in since the last step
         self._failures = 0
         self._fell_back = False
@@ -113,7 +119,7 @@ class Optimisation:
 
     def forward(self, network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         """What a network, or part of one, makes of images in the run's precision: logits, usually."""
-        with self._autocast():
+        with autocast(self.device, self.precision):
             return network(images)
 
     def split(self, parts: int) -> None:
@@ -122,24 +128,32 @@ class Optimisation:
         self._losses.clear()
         self._forget_gradients()
 
-    def losses(self, images: Tensor, classes: Tensor, views: TwoViews | None = None) -> tuple[Tensor, Tensor]:
+    def losses(
+        self, images: Tensor, classes: Tensor, views: TwoViews | None = None, taught: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Loss of a :class:`~napari_unet.training.batches.Batch`, and what a step makes small.
 
-        The latter has what two views of a patch disagree by beside the loss, and what is forgotten.
+        The latter has more beside the loss: what differs from what is taught, or what two views of a patch disagree by
+        and what is forgotten of the parent.
         """
         logits = self.forward(self.network, images)
         loss: Tensor = self.criterion(logits, classes)
+        if taught is not None:
+            answers, known = taught.clamp(min=LEAST_CHANCE).log(), taught.sum(1) > 0.5
+            return loss, loss + self.taught_weight * forgetting(logits, answers, classes, known)
         if views is None:
             return loss, loss
         total = loss + self._consistency * disagreement(logits, views, self.network.settings.outputs)
         if self._parent is not None:
             n = len(views.counted)
             with torch.no_grad():
-                taught = self.forward(self._parent, images[:n])
-            total = total + HELD * forgetting(logits[:n], taught, classes[:n], views.counted)
+                before = self.forward(self._parent, images[:n])
+            total = total + HELD * forgetting(logits[:n], before, classes[:n], views.counted)
         return loss, total
 
-    def step(self, images: Tensor, classes: Tensor, views: TwoViews | None = None) -> float | None:
+    def step(
+        self, images: Tensor, classes: Tensor, views: TwoViews | None = None, taught: Tensor | None = None
+    ) -> float | None:
         """Take in one batch; the last of :attr:`parts` makes the step.
 
         Without norm layers that see the whole batch, and with a loss that is a mean over equally labelled patches, a
@@ -147,7 +161,7 @@ class Optimisation:
 
         Parameters
         ----------
-        images, classes, views
+        images, classes, views, taught
             A :class:`~napari_unet.training.batches.Batch`.
 
         Returns
@@ -158,7 +172,7 @@ class Optimisation:
         """
         if not self._losses:
             self._forget_gradients()
-        loss, total = self.losses(images, classes, views)
+        loss, total = self.losses(images, classes, views, taught)
         torch.autograd.backward(self._scaler.scale(total / self.parts))
         self._losses.append(loss.detach())
         mean = torch.stack(self._losses).mean()
@@ -227,10 +241,12 @@ class Optimisation:
     def _copy_of_average(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.average.network.state_dict().items()}
 
-    def _autocast(self) -> AbstractContextManager[object]:
-        if self.precision == torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.precision)
+
+def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[object]:
+    """Compute in a number format, where it suits."""
+    if precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=precision)
 
 
 @contextmanager

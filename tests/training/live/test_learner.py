@@ -3,11 +3,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from napari_unet.images import Image, Normalisation
 from napari_unet.labels import default_annotation
-from napari_unet.models.starter import Starter
 from napari_unet.nets import UNet
 from napari_unet.training.live import learner as module
-from napari_unet.training.live.learner import Learner, new_network, with_classes
+from napari_unet.training.live.learner import AtShares, Learner, new_network, with_classes
+from napari_unet.training.live.teacher import Teacher
+from napari_unet.training.losses import CombinedLoss
 from training.live.test_sampler import paint, sampler_of
 
 CPU = torch.device("cpu")
@@ -49,29 +51,6 @@ def test_learns_a_bright_square_from_a_few_pixels(monkeypatch):
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
 
 
-def test_the_output_layer_is_there_at_once(monkeypatch):
-    monkeypatch.setattr(module, "PATCH", 32)
-    monkeypatch.setattr(module, "BATCH", 4)
-    image = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32)
-    image[:, 32:] += 2
-    sampler = sampler_of(image)
-    paint(sampler, 1, 30, 8)
-    paint(sampler, 2, 30, 50)
-    annotation = default_annotation("scribbles", [1, 2])
-    torch.manual_seed(0)
-    starter = Starter(UNet(3, 2, width=8, depth=2), 0.01, 3.0)
-    network = starter.network_for(1, 2)
-    with Learner(sampler, annotation, network, CPU, torch.float32, 0) as learner:
-        learner.solve_output(starter)
-        normal = ((image - image.mean()) / image.std())[None]
-        ((_, logits),) = learner.shown().logits(
-            lambda box: normal[(slice(None), *(slice(*b) for b in box))], image.shape
-        )
-    found = logits.argmax(0).numpy()
-    assert (found[:, :24] == 0).mean() > 0.9
-    assert (found[:, 40:] == 1).mean() > 0.9
-
-
 def test_a_class_that_comes_later_is_learnt_too(monkeypatch):
     monkeypatch.setattr(module, "PATCH", 32)
     sampler = sampler_of(np.random.default_rng(0).normal(size=(64, 64)))
@@ -111,3 +90,55 @@ def test_an_unstable_network_goes_on_from_the_last_that_was_shown(monkeypatch):
         for name, tensor in learner.network.state_dict().items():
             torch.testing.assert_close(tensor, shown[name])
         assert learner.shown().precision == torch.float32
+
+
+def test_a_network_that_answers_by_shares_is_judged_as_if_they_were_even():
+    torch.manual_seed(0)
+    logits, target = torch.randn(2, 3, 4, 4), torch.randint(3, (2, 4, 4))
+    loss, shares = CombinedLoss(pooled=True), np.array([0.6, 0.3, 0.1])
+    answered = logits + torch.from_numpy(np.log(shares)).float().view(1, 3, 1, 1)
+    torch.testing.assert_close(AtShares(loss, shares)(answered, target), loss(logits, target))
+    unknown = AtShares(
+        loss, np.array([0.5, 0.5, 0.0])
+    )  # nothing is known of the third, and nothing is changed
+    torch.testing.assert_close(unknown(logits, target), loss(logits, target))
+
+
+def test_a_taught_network_answers_where_nothing_is_painted(monkeypatch):
+    monkeypatch.setattr(module, "PATCH", 32)
+    monkeypatch.setattr(module, "BATCH", 4)
+    random = np.random.default_rng(0)
+    image = random.normal(0, 0.2, (96, 96)).astype(np.float32)
+    image[30:60, 30:60] += 2
+    sampler = sampler_of(image)
+    for value, y, x in (
+        (1, 5, 5),
+        (1, 40, 20),
+        (1, 70, 45),
+        (1, 25, 62),
+        (2, 40, 40),
+        (2, 32, 32),
+        (2, 54, 50),
+    ):
+        paint(sampler, value, y, x)
+    made = Image("image", (image,), "YX")
+    statistics = [Normalisation().statistics(made)]
+    teacher = Teacher([made], statistics, sampler.class_places, None, CPU, torch.float32, 0)
+    annotation = default_annotation("scribbles", [1, 2])
+    network = new_network(1, 2, 4, seed=0)
+    with Learner(sampler, annotation, network, CPU, torch.float32, 0, teacher, waits=True) as learner:
+        teacher.correct(0, ((5, 9), (5, 9)))
+        learner.weigh()
+        while not teacher.is_ready:
+            assert np.isnan(learner.learn(0.05)) or teacher.is_ready
+        before = learner.steps
+        while learner.steps < before + 50:
+            assert np.isfinite(learner.learn(0.0))
+        ((_, logits),) = learner.shown().logits(
+            lambda box: statistics[0].apply(image[None])[(slice(None), *(slice(*b) for b in box))],
+            image.shape,
+        )
+    found = logits.argmax(0).numpy().astype(bool)
+    truth = np.zeros(image.shape, bool)
+    truth[30:60, 30:60] = True
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8

@@ -6,6 +6,7 @@ import pytest
 from napari_unet.images import Image, Normalisation
 from napari_unet.labels import default_annotation
 from napari_unet.models.examples import Example, Origin
+from napari_unet.training.live.areas import Area
 from napari_unet.training.live.sampler import LiveSampler
 from napari_unet.training.patches import UNSEEN
 
@@ -118,3 +119,51 @@ def test_classes_of_earlier_images_count_too():
     paint(sampler, 1, 20, 20)
     assert sampler.class_counts == [16, 0, 0]
     assert sampler.all_class_counts == [16, 0, 8 * 64]
+
+
+class FakeTeacher:
+    def __init__(self, *areas):
+        self._areas = areas
+
+    def areas(self):
+        return self._areas
+
+    def answers(self, image, position, region, n_classes):
+        found = np.zeros((n_classes, *(high - low for low, high in region)), np.float32)
+        found[image] = 1
+        return found
+
+
+def test_a_teacher_is_heard_wherever_it_has_answers():
+    sampler = sampler_of(ramp(600, 600), ramp(600, 600))
+    paint(sampler, 1, 20, 30)
+    paint(sampler, 2, 40, 30)
+    sampler.teacher, sampler.anywhere = FakeTeacher(Area(1, (), 2, 2)), 0.5
+    sampler.batch(100, (16, 16), (16, 16))  # what is new comes first
+    images, classes = sampler.batch(60, (64, 64), (70, 70))
+    assert images.shape == (60, 3, 70, 70)
+    from_teacher = images[:, 2, 0, 0] == 1
+    assert 15 < from_teacher.sum() < 45
+    assert not (classes[from_teacher] >= 0).any()
+    assert (images[~from_teacher, 1] == 1).all()
+
+
+def test_no_answers_are_drawn_from_a_teacher_that_has_none():
+    sampler = sampler_of(ramp(100, 100))
+    paint(sampler, 1, 20, 30)
+    paint(sampler, 2, 40, 30)
+    sampler.teacher, sampler.anywhere = FakeTeacher(), 0.5
+    _, classes = sampler.batch(20, (64, 64), (64, 64))
+    assert all((patch >= 0).any() for patch in classes)
+
+
+def test_the_edge_of_a_plane_is_not_drawn_more_often_than_the_rest():
+    sampler = sampler_of(ramp(260, 260))
+    paint(sampler, 1, 20, 30)
+    paint(sampler, 2, 40, 30)
+    areas = [Area(0, (), row, column) for row in range(2) for column in range(2)]
+    sampler.teacher, sampler.anywhere = FakeTeacher(*areas), 1.0
+    sampler.batch(100, (16, 16), (16, 16))
+    images, _ = sampler.batch(50, (16, 16), (16, 16))
+    at_the_edge = images[:, 0, 15, 0] == images[:, 0, 15, 0].max()
+    assert at_the_edge.sum() < 10

@@ -26,12 +26,13 @@ SETTINGS = LiveSettings(device="cpu", precision="fp32", threads=1, width=2)
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    from napari_unet.training.live import learner, session
+    from napari_unet.training.live import committee, learner, session, showing
 
+    monkeypatch.setattr(committee, "STEPS", 20)
     monkeypatch.setattr(learner, "PATCH", 32)
     monkeypatch.setattr(learner, "BATCH", 4)
     monkeypatch.setattr(session, "SLICE", 0.02)
-    monkeypatch.setattr(session, "SHOW_EVERY", 0.05)
+    monkeypatch.setattr(showing, "SHOW_EVERY", 0.05)
 
 
 class Run:
@@ -133,10 +134,11 @@ def test_a_slice_of_a_stack_and_another_image(tmp_path):
 def test_a_new_class_appears_in_the_preview(tmp_path):
     run = Run(request_of(tmp_path, picture(64, 64)))
     run.say(view((0, 64), (0, 64)), stroke(1, 5, 5), stroke(2, 50, 50))
-    run.until(lambda e: isinstance(e, Preview))
+    before = run.until(lambda e: isinstance(e, Preview))
     run.say(Renamed(default_annotation("scribbles", [1, 2, 9])), stroke(9, 20, 50))
     run.until(lambda e: isinstance(e, LiveState) and e.painted.get(9) == 16)
-    run.until(lambda e: isinstance(e, Preview))
+    after = run.until(lambda e: isinstance(e, Preview))
+    assert after.step > before.step  # not of an output that has learnt nothing
     run.end()
     assert read_record(tmp_path / "live.safetensors").annotation.values == (1, 2, 9)
 

@@ -6,26 +6,40 @@ from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from napari_unet.errors import InputError
 from napari_unet.inference.tiled import TiledNetwork
 from napari_unet.labels import Annotation
 from napari_unet.models.record import ModelRecord
-from napari_unet.models.starter import Starter
 from napari_unet.nets import UNet, init_weights
 from napari_unet.settings import AugmentationSettings
 from napari_unet.training.augmentation import Augmentation
 from napari_unet.training.batches import Batches
-from napari_unet.training.live.head import solve
 from napari_unet.training.live.sampler import LiveSampler
+from napari_unet.training.live.teacher import Teacher
 from napari_unet.training.losses import CombinedLoss, balanced_weights
 from napari_unet.training.optimisation import Optimisation
 
 PATCH, BATCH = 128, 8
 RATE = 2e-3
 CONSISTENCY = 0.3
-"""Weight of what two views of a patch disagree by: what is learnt from pixels that nobody painted."""
+"""Weight of what two views of a patch disagree by: what is learnt without a teacher from pixels that nobody painted."""
+
+TAUGHT, STROKES = 1.0, 4000
+"""Weight of what is taught, and the painted pixels from which on they are heard more than the teacher."""
+
+ANYWHERE = 0.5
+"""Part of the patches that are drawn for what the teacher says, wherever that is, as long as it is fully heard."""
+
+LEAST_TAUGHT = 0.1
+"""Weight below which a teacher learns no more."""
+
+LISTENING = 0.5
+"""Part of the time for what the teacher makes of new strokes, until that is done."""
 
 TURNS = 2
 """How a tile and its mirror image are answered is averaged: where the two differ, the network is not sure."""
@@ -49,9 +63,15 @@ class Learner:
         Where, and in which number format.
     seed : int
         Start of the random numbers.
+    teacher : Teacher, optional
+        What the sampler's patches are taught by.
+    waits : bool
+        Whether nothing is learnt before the teacher has answers: a new network has nothing to show without.
 
     Attributes
     ----------
+    annotation : Annotation
+        The classes by now.
     steps : int
         Made so far.
     has_fallen_back : bool
@@ -66,14 +86,22 @@ class Learner:
         device: torch.device,
         precision: torch.dtype,
         seed: int,
+        teacher: Teacher | None = None,
+        *,
+        waits: bool = False,
     ) -> None:
         self._sampler = sampler
-        self._annotation = annotation
+        self._waits = waits
+        self._teacher = sampler.teacher = teacher
+        self.annotation = annotation
         self._device = device
         self._precision = precision
         self._optimisation = self._optimise(network)
         augmentation = Augmentation(AugmentationSettings(), device, seed)
-        self._batches = Batches(sampler, augmentation, network, PATCH, BATCH, device, two_views=True)
+        self._batches = Batches(
+            sampler, augmentation, network, PATCH, BATCH, device, two_views=teacher is None
+        )
+        self._is_heard = True
         self.steps = 0
         self.has_fallen_back = False
 
@@ -91,56 +119,49 @@ class Learner:
         return self._optimisation.average.network
 
     def weigh(self) -> None:
-        """Let every class count the same, however much of it is painted by now."""
+        """Take note of what is painted: every class counts the same, however much there is of it."""
         counts = self._sampler.all_class_counts
-        self._optimisation.criterion = CombinedLoss(pooled=True, class_weights=balanced_weights(counts)).to(
-            self._device
-        )
+        loss: nn.Module = CombinedLoss(pooled=True, class_weights=balanced_weights(counts))
+        if self._teacher is not None:
+            weight, shares = TAUGHT * min(1.0, STROKES / max(1, sum(counts))), self._teacher.shares
+            self._is_heard = weight > LEAST_TAUGHT
+            if shares is not None:
+                loss = AtShares(loss, shares)
+                if any(n and not share for n, share in zip(counts, shares, strict=True)):
+                    weight = 0.0  # the teacher does not know of a class yet, and would say it is nowhere
+                    self._teacher.hurry()
+            self._optimisation.taught_weight = weight
+            self._sampler.anywhere = ANYWHERE * weight
+        self._optimisation.criterion = loss.to(self._device)
 
     def use(self, annotation: Annotation) -> None:
         """Tell these classes apart from now on: outputs of known ones are kept, the others start anew."""
-        if annotation.values == self._annotation.values:
-            self._annotation = annotation
+        if annotation.values == self.annotation.values:
+            self.annotation = annotation
             return
-        network = with_classes(self._optimisation.network.cpu(), self._annotation, annotation)
-        self._annotation = annotation
+        network = with_classes(self._optimisation.network.cpu(), self.annotation, annotation)
+        self.annotation = annotation
+        self._batches.drop()
+        if self._teacher is not None:
+            self._teacher.forget()
         self._optimisation = self._optimise(network)
 
-    def solve_output(self, starter: Starter) -> None:
-        """Set the output layer at once to what suits the features at the painted pixels best, in closed form."""
-        network, device = self.network, self._device
-        size = (PATCH,) * network.settings.ndim
-        drawn = [self._sampler.batch(BATCH, size, size) for _ in range(STATISTICS_BATCHES)]
-        batches = [
-            torch.from_numpy(images).to(device).contiguous(memory_format=network.memory_format)
-            for images, _ in drawn
-        ]
-        average = self._optimisation.average
-        average.estimate_statistics(batches, self._optimisation.forward)
-        features, classes = [], []
-        with torch.no_grad():
-            for batch, (_, labels) in zip(batches, drawn, strict=True):
-                found = self._optimisation.forward(network.features, batch).float().movedim(1, -1)
-                painted = torch.from_numpy(labels >= 0).to(device)
-                features.append(found[painted])
-                classes.append(torch.from_numpy(labels).to(device).long()[painted])
-            solution = solve(
-                torch.cat(features), torch.cat(classes), network.settings.n_classes, starter.strength
-            )
-            weight, bias = (solution[:-1] * starter.scale).T, solution[-1] * starter.scale
-            for each in (network, self._optimisation.network):
-                layer = each.outc.conv
-                layer.load_state_dict({"weight": weight.reshape_as(layer.weight), "bias": bias})
-
     def learn(self, seconds: float, interrupted: Callable[[], bool] = lambda: False) -> float:
-        """Learn for so long or until interrupted, at least one step.
+        """Learn for so long or until interrupted, at least one step, unless a teacher is waited for.
 
         Returns
         -------
         float
-            The mean loss, ``nan`` where no step had finite numbers.
+            The mean loss, ``nan`` where there was no step, or none had finite numbers.
         """
         until = monotonic() + seconds
+        teacher, is_waiting = self._teacher, self._waits and not self.steps
+        if teacher is not None and self._is_heard:
+            share = 1.0 if is_waiting and not teacher.is_ready else LISTENING
+            if teacher.work(share * seconds, interrupted):
+                self.weigh()
+            if is_waiting and teacher.is_busy and not teacher.is_ready:
+                return float("nan")
         losses: list[float] = []
         while not losses or (monotonic() < until and not interrupted()):
             loss = self._optimisation.step(*self._batches.next())
@@ -169,6 +190,35 @@ class Learner:
 
     def _optimise(self, network: UNet) -> Optimisation:
         return Optimisation(network, "default", RATE, self._device, self._precision, consistency=CONSISTENCY)
+
+
+class AtShares(nn.Module):
+    """A loss of strokes, of which there are as many of every class, for a network that is to know how rare classes are.
+
+    Menon et al., Long-tail learning via logit adjustment. ICLR 2021.
+
+    Parameters
+    ----------
+    loss : Module
+        Of logits that take all classes for equally common.
+    shares : ndarray, (K,)
+        How much each class covers; 0 for one of which nothing is known.
+    """
+
+    log_shares: Tensor
+
+    def __init__(self, loss: nn.Module, shares: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.loss = loss
+        known = shares > 0
+        relative = np.where(known, shares * known.sum(), 1.0)
+        self.register_buffer("log_shares", torch.from_numpy(np.log(relative)).float())
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss of logits (N, K, ...) and classes (N, ...)."""
+        shares = self.log_shares.view(1, -1, *[1] * (logits.ndim - 2))
+        loss: Tensor = self.loss(logits.float() - shares, target)
+        return loss
 
 
 def check_planar(record: ModelRecord) -> None:

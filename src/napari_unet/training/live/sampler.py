@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from threading import Lock
 from typing import Any
 
@@ -16,6 +17,7 @@ from napari_unet.labels.painted import PaintedLabels
 from napari_unet.models.examples import Example
 from napari_unet.training.coverage import Plane, clear
 from napari_unet.training.examples import Learnt
+from napari_unet.training.live.teacher import Places, Teacher
 from napari_unet.training.patches import UNSEEN, Patch, PatchReader
 from napari_unet.training.rehearsal import earlier_sampler, share_of_earlier
 from napari_unet.training.sampling import outside
@@ -31,6 +33,13 @@ class LiveSampler:
     """Random patches around what is painted by now, every class equally often; may be used from two threads.
 
     What was painted last is drawn more often for a while.
+
+    Attributes
+    ----------
+    teacher : Teacher, optional
+        Where it has answers, they are drawn with the patches.
+    anywhere : float
+        Part of the patches that are drawn for its answers, wherever those are.
 
     Parameters
     ----------
@@ -65,6 +74,8 @@ class LiveSampler:
         self._annotated = [
             AnnotatedImage(image, labels) for image, labels in zip(images, self._labels, strict=True)
         ]
+        self.teacher: Teacher | None = None
+        self.anywhere = 0.0
         self.use(annotation)
 
     def use(self, annotation: Annotation) -> None:
@@ -101,6 +112,14 @@ class LiveSampler:
         with self._lock:
             return [[p for value in labels.counts() for p in labels.places(value)] for labels in self._labels]
 
+    def class_places(self) -> Places:
+        """For each class, images and positions (n, number of axes) that are painted."""
+        with self._lock:
+            return [
+                [(image, p) for image, labels in enumerate(self._labels) for p in labels.places(value)]
+                for value in self._annotation.values
+            ]
+
     @property
     def class_counts(self) -> list[int]:
         """Pixels by class index."""
@@ -118,7 +137,10 @@ class LiveSampler:
     def batch(
         self, n: int, size: tuple[int, ...], source: tuple[int, ...]
     ) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
-        """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source)."""
+        """Draw ``n`` patches: images (N, C, *source), class indices or :data:`UNSEEN` (N, *source).
+
+        With a teacher its answers are further channels of the images, one per class.
+        """
         with self._lock:
             drawn = [self._draw_any(size, source) for _ in range(n)]
         return np.stack([p.image for p in drawn]), np.stack([p.classes for p in drawn])
@@ -143,7 +165,17 @@ class LiveSampler:
             n_new = len({image for group in self._groups for image, _ in group.blocks})
             n_earlier = len({example.origin.hash for example in self._earlier})
             if self._random.random() < share_of_earlier(n_new, n_earlier):
-                return self._earlier_sampler.draw(size, source)
+                patch = self._earlier_sampler.draw(size, source)
+                return self._with_answers(patch)
+        if self.teacher is not None and self._n_newest <= 0 and self._random.random() < self.anywhere:
+            areas = self.teacher.areas()
+            if areas:
+                regions = [area.region(self._labels[area.image].shape[-2:]) for area in areas]
+                pixels = np.array([prod(high - low for low, high in region) for region in regions], float)
+                index = int(self._random.choice(len(areas), p=pixels / pixels.sum()))
+                place = [self._random.integers(low, high) for low, high in regions[index]]
+                at = np.array([*areas[index].position, *place])
+                return self._around(areas[index].image, at, size, source)
         return self._draw(size, source)
 
     def _draw(self, size: tuple[int, ...], source: tuple[int, ...]) -> Patch:
@@ -155,7 +187,12 @@ class LiveSampler:
         else:
             group = self._groups[self._random.integers(len(self._groups))]
             image, places = group.blocks[int(self._random.choice(len(group.blocks), p=group.odds))]
-        place = places[self._random.integers(len(places))]
+        return self._around(image, places[self._random.integers(len(places))], size, source)
+
+    def _around(
+        self, image: int, place: NDArray[np.integer], size: tuple[int, ...], source: tuple[int, ...]
+    ) -> Patch:
+        """A patch around a place."""
         shape = self._labels[image].shape
         plane = Plane(image, tuple(map(int, place[: -len(size)])), shape[-len(size) :], ())
         starts = [
@@ -168,7 +205,17 @@ class LiveSampler:
         )
         patch = self._reader.read(plane, region)
         clear(patch.classes, region, outside(region, plane.shape), UNSEEN)
-        return patch
+        return self._with_answers(patch, plane, region)
+
+    def _with_answers(self, patch: Patch, plane: Plane | None = None, region: Box = ()) -> Patch:
+        """A patch whose image has what the teacher says of that place as further channels."""
+        if self.teacher is None:
+            return patch
+        n_classes = len(self._annotation.values)
+        answers = np.zeros((n_classes, *patch.classes.shape), np.float32)
+        if plane is not None:
+            answers = self.teacher.answers(plane.image, plane.position, region, n_classes)
+        return Patch(np.concatenate([patch.image, answers]), patch.classes)
 
     def _start(self, place: int, side: int, full: int) -> int:
         """Start of a patch around ``place``, moved into the image where it fits."""

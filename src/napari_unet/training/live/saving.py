@@ -47,6 +47,9 @@ class LiveFile:
         self._hashes: tuple[str, ...] | None = None
         self._saved = 0
         self.as_objects = request.settings.objects
+        self.is_taught = parent is None or (
+            bool(parent.record.plan.get("taught")) and bool(parent.record.known_images & set(self.hashes))
+        )  # it goes on with its own images
         self.rehearsal = Rehearsal()
         if parent is not None and request.start_from is not None:
             self.rehearsal = recall(request.start_from, parent.record, request.annotation, self.hashes)
@@ -112,7 +115,12 @@ class LiveFile:
             objects=objects,
             normalisation=normalisation,
             axes=images[0].axes,
-            plan={"recipe": "live", "steps": step, "seed": self._request.settings.seed},
+            plan={
+                "recipe": "live",
+                "steps": step,
+                "seed": self._request.settings.seed,
+                "taught": self.is_taught,
+            },
             validation=ValidationRecord(honest=False, method=REASON, regions=dict(self._held_out)),
             images=with_images(
                 known, [(image.name, h) for image, h in zip(images, self.hashes, strict=True)]

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import torch
-
-from napari_unet.training.live.head import solve
+from scripts.starter.head import solve
 
 
 def test_tells_apart_what_a_line_can_tell_apart_however_few_there_are_of_one():

@@ -1,0 +1,112 @@
+"""Square areas of the images in which the features of pixels are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unet.events import Box
+from napari_unet.images import Image, IntensityStatistics
+from napari_unet.nets import UNet
+from napari_unet.training.averaging import AveragedNetwork
+from napari_unet.training.live.filters import REACH, filter_bank
+from napari_unet.training.live.pixels import read_normalised
+from napari_unet.training.optimisation import autocast
+
+SIDE = 256
+"""Of an area, in pixels."""
+
+MULTIPLE = 16
+"""Sides of what is looked at are multiples of this, as a starter needs it."""
+
+MET = 2
+"""Areas from which a starter's batch norm takes its statistics."""
+
+
+class Area(NamedTuple):
+    """Where an area is: image, position along the leading axes, row and column in a grid of areas."""
+
+    image: int
+    position: tuple[int, ...]
+    row: int
+    column: int
+
+    def region(self, shape: tuple[int, ...]) -> Box:
+        """In spatial axes, of a plane of this shape."""
+        starts = self.row * SIDE, self.column * SIDE
+        return tuple((start, min(start + SIDE, full)) for start, full in zip(starts, shape, strict=True))
+
+
+class Features:
+    """Features of whole areas: those of filters, and those of a starter network.
+
+    Parameters
+    ----------
+    images, statistics : sequence of Image, sequence of IntensityStatistics
+        What they are of.
+    starter : UNet, optional
+        Without one there are only filters.
+    device, precision : torch.device, torch.dtype
+        Where to compute, and in which number format the starter does.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Image],
+        statistics: Sequence[IntensityStatistics],
+        starter: UNet | None,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self._images, self._statistics = images, statistics
+        self._device, self._precision = device, precision
+        self._starter = None
+        if starter is not None:
+            starter.to(device, memory_format=starter.memory_format)  # type: ignore[call-overload]
+            self._starter = AveragedNetwork(starter, 0.0)
+
+    def adapt(self, areas: Sequence[Area]) -> Iterator[None]:
+        """Let the starter's batch norm suit the first of these areas."""
+        if self._starter is not None:
+            seen = [self._seen(area)[0] for area in areas[:MET]]
+            self._starter.estimate_statistics(seen, lambda _, image: self._forward(image))
+            yield
+
+    @torch.no_grad()
+    def of(self, area: Area) -> tuple[Tensor, ...]:
+        """Of every kind the features (F, height, width), in half precision, of an area."""
+        image, (top, left), (height, width) = self._seen(area)
+        kinds = [filter_bank(image)]
+        if self._starter is not None:
+            kinds.append(self._forward(image))
+        inside = slice(top, top + height), slice(left, left + width)
+        return tuple(kind[(0, slice(None), *inside)].half() for kind in kinds)
+
+    def _seen(self, area: Area) -> tuple[Tensor, tuple[int, int], tuple[int, int]]:
+        """An area with what is around it, (1, C, Y, X); where in that it begins, and its size."""
+        shape = self._images[area.image].label_shape[-2:]
+        region = area.region(shape)
+        around = tuple(
+            (max(low - REACH, 0), min(high + REACH, full))
+            for (low, high), full in zip(region, shape, strict=True)
+        )
+        pixels: NDArray[np.float32] = read_normalised(
+            self._images[area.image], self._statistics[area.image], area.position, around
+        )
+        (top, bottom), (left, right) = region
+        image = torch.from_numpy(np.ascontiguousarray(pixels))[None].to(self._device)
+        more = [-side % MULTIPLE for side in image.shape[-2:]]
+        image = F.pad(image, (0, more[1], 0, more[0]), mode="replicate")
+        return image, (top - around[0][0], left - around[1][0]), (bottom - top, right - left)
+
+    def _forward(self, image: Tensor) -> Tensor:
+        assert self._starter is not None
+        network = self._starter.network
+        with autocast(self._device, self._precision):
+            return network.features(image.contiguous(memory_format=network.memory_format))
