@@ -43,6 +43,43 @@ class Area(NamedTuple):
         return tuple((start, min(start + SIDE, full)) for start, full in zip(starts, shape, strict=True))
 
 
+def by_area(
+    painted: Sequence[tuple[int, NDArray[np.int32]]], most: int, random: np.random.Generator
+) -> dict[Area, NDArray[np.int32]]:
+    """Positions in their plane, (n, 2), of images and positions (n, number of axes).
+
+    Of more than ``most`` of a block as many, at random.
+    """
+    found: dict[Area, list[NDArray[np.int32]]] = {}
+    for image, block in painted:
+        positions = block
+        if len(block) > most:
+            positions = block[random.integers(len(block), size=most)]
+        cells = np.concatenate([positions[:, :-2], positions[:, -2:] // SIDE], axis=1)
+        different, index = np.unique(cells, axis=0, return_inverse=True)
+        for number, cell in enumerate(different):
+            *position, row, column = map(int, cell)
+            inside = positions[index.ravel() == number][:, -2:]
+            found.setdefault(Area(image, tuple(position), row, column), []).append(inside)
+    return {area: np.concatenate(parts) for area, parts in found.items()}
+
+
+def parts_of(
+    image: int, position: tuple[int, ...], region: Box, plane: tuple[int, ...]
+) -> Iterator[tuple[Area, tuple[slice, ...], tuple[slice, ...]]]:
+    """Areas that a region touches, which part of each, and where in the region that lies."""
+    rows, columns = (range(max(low, 0) // SIDE, -(-high // SIDE)) for low, high in region)
+    for area in (Area(image, position, row, column) for row in rows for column in columns):
+        bounds = area.region(plane)
+        common = [(max(a, low), min(b, high)) for (a, b), (low, high) in zip(bounds, region, strict=True)]
+        if all(low < high for low, high in common):
+            yield (
+                area,
+                tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, bounds, strict=True)),
+                tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True)),
+            )
+
+
 class Features:
     """Features of whole areas: those of filters, and those of a starter network.
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from napari_unet.events import Box
 from napari_unet.images import Image, IntensityStatistics
 from napari_unet.nets import UNet
-from napari_unet.training.live.areas import SIDE, Area, Features
+from napari_unet.training.live.areas import SIDE, Area, Features, by_area, parts_of
 from napari_unet.training.live.committee import deal
 from napari_unet.training.live.filters import restained
 from napari_unet.training.live.panel import Lesson, Panel
@@ -108,7 +108,7 @@ class Teacher:
         self._is_stale = True
         position, plane = tuple(low for low, _ in region[:-2]), self._shapes[image][-2:]
         near = tuple((low - NEAR, high + NEAR) for low, high in region[-2:])
-        for area, of, _ in _parts(image, position, near, plane):
+        for area, of, _ in parts_of(image, position, near, plane):
             if area in self._answers:
                 self._answers[area][(slice(None), *of)] = 0
 
@@ -161,7 +161,7 @@ class Teacher:
         """Probabilities (n_classes, *size) of a region that may reach beyond the plane; all 0 where not known."""
         found = np.zeros((n_classes, *(high - low for low, high in region)), np.float32)
         answers = self._answers
-        for area, of, to in _parts(image, position, region, self._shapes[image][-2:]):
+        for area, of, to in parts_of(image, position, region, self._shapes[image][-2:]):
             answer = answers.get(area)
             if answer is not None and len(answer) == n_classes:
                 found[(slice(None), *to)] = answer[(slice(None), *of)]
@@ -172,7 +172,7 @@ class Teacher:
     def _take_in(self) -> Iterator[None]:
         """Find features, fit to what is painted, answer; in parts that take a moment each."""
         random = np.random.default_rng(self._seed)
-        places = [by_area(painted, random) for painted in self._painted()]
+        places = [by_area(painted, PIXELS, random) for painted in self._painted()]
         if sum(map(bool, places)) < 2:
             return
         wanted = self._wanted(places)
@@ -268,37 +268,3 @@ class Teacher:
             torch.from_numpy(folds).to(self._device),
             tuple(features.float().std(1, correction=0) for features in every),
         )
-
-
-def by_area(
-    painted: Sequence[tuple[int, NDArray[np.int32]]], random: np.random.Generator
-) -> dict[Area, NDArray[np.int32]]:
-    """Positions in their plane, (n, 2), of images and positions (n, number of axes); of many some, at random."""
-    found: dict[Area, list[NDArray[np.int32]]] = {}
-    for image, block in painted:
-        positions = block
-        if len(block) > PIXELS:
-            positions = block[random.integers(len(block), size=PIXELS)]
-        cells = np.concatenate([positions[:, :-2], positions[:, -2:] // SIDE], axis=1)
-        different, index = np.unique(cells, axis=0, return_inverse=True)
-        for number, cell in enumerate(different):
-            *position, row, column = map(int, cell)
-            inside = positions[index.ravel() == number][:, -2:]
-            found.setdefault(Area(image, tuple(position), row, column), []).append(inside)
-    return {area: np.concatenate(parts) for area, parts in found.items()}
-
-
-def _parts(
-    image: int, position: tuple[int, ...], region: Box, plane: tuple[int, ...]
-) -> Iterator[tuple[Area, tuple[slice, ...], tuple[slice, ...]]]:
-    """Areas that a region touches, which part of each, and where in the region that lies."""
-    rows, columns = (range(max(low, 0) // SIDE, -(-high // SIDE)) for low, high in region)
-    for area in (Area(image, position, row, column) for row in rows for column in columns):
-        bounds = area.region(plane)
-        common = [(max(a, low), min(b, high)) for (a, b), (low, high) in zip(bounds, region, strict=True)]
-        if all(low < high for low, high in common):
-            yield (
-                area,
-                tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, bounds, strict=True)),
-                tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True)),
-            )
