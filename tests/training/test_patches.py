@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_unet.labels import IGNORE
-from napari_unet.training.patches import ClassReader
+from napari_unet.training.patches import ClassReader, grid_cells
 from patch_support import Watched, halves, ramp, setting
 
 
@@ -59,3 +59,17 @@ def test_a_patch_full_of_objects_has_no_background():
     reader, _, planes, _ = setting(ramp(40, 50), labels, "YX", kind="objects")
     assert set(np.unique(reader.read(planes[0], ((0, 15), (0, 50))).classes)) == {1, 2}
     assert set(np.unique(reader.read(planes[0], ((-1, 15), (0, 50))).classes)) == {IGNORE, 1, 2}
+
+
+def test_cells_of_a_grid_make_up_what_a_region_has_of_the_plane():
+    plane = np.arange(50 * 70).reshape(50, 70)
+    region = ((-5, 33), (41, 80))
+    found = np.full((38, 39), -1)
+    for cell in grid_cells(region, 16, plane.shape):
+        block = plane[tuple(slice(*bounds) for bounds in cell.bounds)]
+        assert all(low == 16 * at for at, (low, _) in zip(cell.at, cell.bounds, strict=True))
+        found[cell.to] = block[cell.of]
+    expected = np.full((38, 39), -1)
+    expected[5:, :29] = plane[:33, 41:]
+    np.testing.assert_array_equal(found, expected)
+    assert not list(grid_cells(((-20, -3), (0, 10)), 16, plane.shape))

@@ -46,7 +46,7 @@ class AveragedNetwork:
 
     @torch.no_grad()
     def estimate_statistics(
-        self, batches: Iterable[Tensor], forward: Callable[[nn.Module, Tensor], Tensor]
+        self, batches: Iterable[Tensor], forward: Callable[[UNet, Tensor], Tensor]
     ) -> None:
         """Set batch norm's running mean and variance to their mean over ``batches`` for the averaged weights.
 

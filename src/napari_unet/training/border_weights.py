@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from napari_unet.images import AnnotatedImage
 from napari_unet.labels import IGNORE, Annotation
 from napari_unet.training.coverage import Plane, clear, read_classes
 from napari_unet.training.losses import CombinedLoss
-from napari_unet.training.patches import Patch, PatchReader
+from napari_unet.training.patches import Patch, PatchReader, grid_cells
 
 W0 = 10.0
 SIGMA = 5.0
@@ -176,18 +175,8 @@ class BorderWeightReader:
         """Read a spatial region of a plane; it may reach beyond the plane on any side."""
         patch = self._reader.read(plane, region)
         levels = np.zeros(patch.classes.shape, np.uint8)
-        side = _BLOCK[len(region)]
-        inside = [
-            (max(low, 0), min(high, full)) for (low, high), full in zip(region, plane.shape, strict=True)
-        ]
-        for cell in product(*(range(low // side, -(-high // side)) for low, high in inside)):
-            block = tuple(
-                (c * side, min((c + 1) * side, full)) for c, full in zip(cell, plane.shape, strict=True)
-            )
-            common = [(max(a, low), min(b, high)) for (a, b), (low, high) in zip(block, inside, strict=True)]
-            to = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True))
-            of = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, block, strict=True))
-            levels[to] = self._levels(plane, block)[of]
+        for cell in grid_cells(region, _BLOCK[len(region)], plane.shape):
+            levels[cell.to] = self._levels(plane, cell.bounds)[cell.of]
         return Patch(patch.image, pack(patch.classes, levels, len(self._annotation.classes)))
 
     def _levels(self, plane: Plane, block: Box) -> NDArray[np.uint8]:

@@ -19,6 +19,10 @@ HELD = 1.0
 """Weight of :func:`forgetting` beside the loss; see docs/decisions/0012."""
 
 
+LEAST_CHANCE = 1e-4
+"""What a teacher holds for impossible is taken to be as likely."""
+
+
 def forgetting(logits: Tensor, taught: Tensor, classes: Tensor, counted: Tensor) -> Tensor:
     """How far a network is from its parent, or from a teacher, where nothing is painted.
 
@@ -27,7 +31,7 @@ def forgetting(logits: Tensor, taught: Tensor, classes: Tensor, counted: Tensor)
     Parameters
     ----------
     logits, taught : Tensor, (N, K, *spatial)
-        Of the network and of its parent, of classes that exclude each other.
+        Of the network, and of its parent or teacher, of classes that exclude each other.
     classes : Tensor of int, (N, *spatial)
         What is painted; -1 where nothing is.
     counted : Tensor of bool, (N, *spatial)

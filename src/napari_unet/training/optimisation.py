@@ -16,7 +16,7 @@ from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.classic import setup_training
-from napari_unet.training.distillation import HELD, forgetting
+from napari_unet.training.distillation import HELD, LEAST_CHANCE, forgetting
 from napari_unet.training.losses import CombinedLoss
 from napari_unet.training.muon import default_optimizers, set_learning_rate, take_gradients
 from napari_unet.training.views import TwoViews, disagreement
@@ -26,9 +26,6 @@ MAX_NORM = 1.0
 
 UNSTABLE = "Training became unstable; it goes on from the last good weights in full precision."
 """What to say of :meth:`Optimisation.fall_back`."""
-
-LEAST_CHANCE = 1e-4
-"""What a teacher holds for impossible is taken to be as likely."""
 
 IN_A_ROW = 3
 """Steps without finite numbers after which the last good weights come back."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,18 +111,10 @@ class PatchReader:
         channels = len(self._statistics[plane.image].offset)
         image = np.empty((channels, *size), np.float32)
         classes = np.empty(size, np.int64 if self.numbered else np.int16)
-        cells = product(*(range(low // self._side, -(-high // self._side)) for low, high in region))
-        for cell in cells:
-            bounds = tuple(
-                (c * self._side, min((c + 1) * self._side, full))
-                for c, full in zip(cell, plane.shape, strict=True)
-            )
-            common = [(max(a, low), min(b, high)) for (a, b), (low, high) in zip(bounds, region, strict=True)]
-            to = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True))
-            of = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, bounds, strict=True))
-            block = self._block(plane, bounds)
-            image[(slice(None), *to)] = block.image[(slice(None), *of)]
-            classes[to] = block.classes[of]
+        for cell in grid_cells(region, self._side, plane.shape):
+            block = self._block(plane, cell.bounds)
+            image[(slice(None), *cell.to)] = block.image[(slice(None), *cell.of)]
+            classes[cell.to] = block.classes[cell.of]
         return image, classes
 
     def _block(self, plane: Plane, bounds: Box) -> Patch:
@@ -159,6 +151,36 @@ class ClassReader:
         """Read a spatial region of a plane; it may reach beyond the plane on any side."""
         patch = self.reader.read(plane, region)
         return Patch(patch.image, as_classes(patch.classes, self.reader.numbered))
+
+
+class GridCell(NamedTuple):
+    """What a region has of a cell of a grid.
+
+    Attributes
+    ----------
+    at : tuple of int
+        Row, column and so on of the cell.
+    bounds : Box
+        Of the cell, which ends where the plane does.
+    of, to : tuple of slice
+        Which part of the cell is in the region, and where in the region that lies.
+    """
+
+    at: tuple[int, ...]
+    bounds: Box
+    of: tuple[slice, ...]
+    to: tuple[slice, ...]
+
+
+def grid_cells(region: Box, side: int, shape: tuple[int, ...]) -> Iterator[GridCell]:
+    """Cells of a grid over a plane that a region touches; it may reach beyond the plane on any side."""
+    inside = [(max(low, 0), min(high, full)) for (low, high), full in zip(region, shape, strict=True)]
+    for at in product(*(range(low // side, -(-high // side)) for low, high in inside)):
+        bounds = tuple((i * side, min((i + 1) * side, full)) for i, full in zip(at, shape, strict=True))
+        common = [(max(a, low), min(b, high)) for (a, b), (low, high) in zip(bounds, inside, strict=True)]
+        of = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, bounds, strict=True))
+        to = tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True))
+        yield GridCell(at, bounds, of, to)
 
 
 def as_classes(numbers: NDArray[np.signedinteger], numbered: bool = True) -> NDArray[np.signedinteger]:

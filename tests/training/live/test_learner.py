@@ -15,6 +15,23 @@ from training.live.test_sampler import paint, sampler_of
 CPU = torch.device("cpu")
 
 
+def bright_square():
+    image = np.random.default_rng(0).normal(0, 0.2, (96, 96)).astype(np.float32)
+    image[30:60, 30:60] += 2
+    return image
+
+
+def dice_of_square(learner, normal):
+    """Of what is found in a normalised image (1, Y, X)."""
+    ((_, logits),) = learner.shown().logits(
+        lambda box: normal[(slice(None), *(slice(*b) for b in box))], normal.shape[1:]
+    )
+    found = logits.argmax(0).numpy().astype(bool)
+    truth = np.zeros(found.shape, bool)
+    truth[30:60, 30:60] = True
+    return 2 * (found & truth).sum() / (found.sum() + truth.sum())
+
+
 def test_known_classes_keep_their_outputs():
     network = new_network(1, 2, 2, seed=0).eval()
     before, after = default_annotation("scribbles", [1, 3]), default_annotation("scribbles", [1, 2, 3])
@@ -29,9 +46,7 @@ def test_known_classes_keep_their_outputs():
 def test_learns_a_bright_square_from_a_few_pixels(monkeypatch):
     monkeypatch.setattr(module, "PATCH", 32)
     monkeypatch.setattr(module, "BATCH", 4)
-    random = np.random.default_rng(0)
-    image = random.normal(0, 0.2, (96, 96)).astype(np.float32)
-    image[30:60, 30:60] += 2
+    image = bright_square()
     sampler = sampler_of(image)
     paint(sampler, 1, 5, 5)
     paint(sampler, 2, 40, 40)
@@ -41,14 +56,7 @@ def test_learns_a_bright_square_from_a_few_pixels(monkeypatch):
         learner.weigh()
         while learner.steps < 60:
             learner.learn(0.0)
-        normal = ((image - image.mean()) / image.std())[None]
-        ((_, logits),) = learner.shown().logits(
-            lambda box: normal[(slice(None), *(slice(*b) for b in box))], image.shape
-        )
-    found = logits.argmax(0).numpy().astype(bool)
-    truth = np.zeros(image.shape, bool)
-    truth[30:60, 30:60] = True
-    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
+        assert dice_of_square(learner, ((image - image.mean()) / image.std())[None]) > 0.8
 
 
 def test_a_class_that_comes_later_is_learnt_too(monkeypatch):
@@ -107,9 +115,7 @@ def test_a_network_that_answers_by_shares_is_judged_as_if_they_were_even():
 def test_a_taught_network_answers_where_nothing_is_painted(monkeypatch):
     monkeypatch.setattr(module, "PATCH", 32)
     monkeypatch.setattr(module, "BATCH", 4)
-    random = np.random.default_rng(0)
-    image = random.normal(0, 0.2, (96, 96)).astype(np.float32)
-    image[30:60, 30:60] += 2
+    image = bright_square()
     sampler = sampler_of(image)
     for value, y, x in (
         (1, 5, 5),
@@ -134,11 +140,4 @@ def test_a_taught_network_answers_where_nothing_is_painted(monkeypatch):
         before = learner.steps
         while learner.steps < before + 50:
             assert np.isfinite(learner.learn(0.0))
-        ((_, logits),) = learner.shown().logits(
-            lambda box: statistics[0].apply(image[None])[(slice(None), *(slice(*b) for b in box))],
-            image.shape,
-        )
-    found = logits.argmax(0).numpy().astype(bool)
-    truth = np.zeros(image.shape, bool)
-    truth[30:60, 30:60] = True
-    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.8
+        assert dice_of_square(learner, statistics[0].apply(image[None])) > 0.8

@@ -64,22 +64,6 @@ def by_area(
     return {area: np.concatenate(parts) for area, parts in found.items()}
 
 
-def parts_of(
-    image: int, position: tuple[int, ...], region: Box, plane: tuple[int, ...]
-) -> Iterator[tuple[Area, tuple[slice, ...], tuple[slice, ...]]]:
-    """Areas that a region touches, which part of each, and where in the region that lies."""
-    rows, columns = (range(max(low, 0) // SIDE, -(-high // SIDE)) for low, high in region)
-    for area in (Area(image, position, row, column) for row in rows for column in columns):
-        bounds = area.region(plane)
-        common = [(max(a, low), min(b, high)) for (a, b), (low, high) in zip(bounds, region, strict=True)]
-        if all(low < high for low, high in common):
-            yield (
-                area,
-                tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, bounds, strict=True)),
-                tuple(slice(a - low, b - low) for (a, b), (low, _) in zip(common, region, strict=True)),
-            )
-
-
 class Features:
     """Features of whole areas: those of filters, and those of a starter network.
 
@@ -105,14 +89,14 @@ class Features:
         self._device, self._precision = device, precision
         self._starter = None
         if starter is not None:
-            starter.to(device, memory_format=starter.memory_format)  # type: ignore[call-overload]
-            self._starter = AveragedNetwork(starter, 0.0)
+            self._starter = AveragedNetwork(starter, 0.0)  # a copy
+            self._starter.network.to(device, memory_format=starter.memory_format)  # type: ignore[call-overload]
 
     def adapt(self, areas: Sequence[Area]) -> Iterator[None]:
         """Let the starter's batch norm suit the first of these areas."""
         if self._starter is not None:
             seen = [self._seen(area)[0] for area in areas[:MET]]
-            self._starter.estimate_statistics(seen, lambda _, image: self._forward(image))
+            self._starter.estimate_statistics(seen, self._starter_features)
             yield
 
     @torch.no_grad()
@@ -121,7 +105,7 @@ class Features:
         image, (top, left), (height, width) = self._seen(area)
         kinds = [filter_bank(image)]
         if self._starter is not None:
-            kinds.append(self._forward(image))
+            kinds.append(self._starter_features(self._starter.network, image))
         inside = slice(top, top + height), slice(left, left + width)
         return tuple(kind[(0, slice(None), *inside)].half() for kind in kinds)
 
@@ -142,8 +126,6 @@ class Features:
         image = F.pad(image, (0, more[1], 0, more[0]), mode="replicate")
         return image, (top - around[0][0], left - around[1][0]), (bottom - top, right - left)
 
-    def _forward(self, image: Tensor) -> Tensor:
-        assert self._starter is not None
-        network = self._starter.network
+    def _starter_features(self, network: UNet, image: Tensor) -> Tensor:
         with autocast(self._device, self._precision):
             return network.features(image.contiguous(memory_format=network.memory_format))

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_unet.training.distillation import LEAST_CHANCE
 from napari_unet.training.live.committee import Committee, Vary
 
-LEAST_CHANCE = 1e-4
 LEAST_COST = 0.05
 """Cross-entropy below which no committee is taken to be better."""
 
@@ -86,8 +86,8 @@ class Panel:
 
     def shares(self, mean: Tensor) -> NDArray[np.float64]:
         """How much each class is taken to cover, (K,), from the mean probabilities of all pixels, (K,)."""
-        even = class_shares(self._held_out, self._lesson.classes, mean) ** (1 - EVEN)
-        return np.asarray(even / even.sum())
+        moderate = class_shares(self._held_out, self._lesson.classes, mean) ** (1 - EVEN)
+        return np.asarray(moderate / moderate.sum())
 
     def _cost(self, probabilities: Tensor) -> float:
         """Cross-entropy, every class alike."""

@@ -17,6 +17,7 @@ from napari_unet.labels.painted import PaintedLabels
 from napari_unet.models.examples import Example
 from napari_unet.training.coverage import Plane, clear
 from napari_unet.training.examples import Learnt
+from napari_unet.training.live.areas import Area
 from napari_unet.training.live.teacher import Places, Teacher
 from napari_unet.training.patches import UNSEEN, Patch, PatchReader
 from napari_unet.training.rehearsal import earlier_sampler, share_of_earlier
@@ -170,13 +171,16 @@ class LiveSampler:
         if self.teacher is not None and self._n_newest <= 0 and self._random.random() < self.anywhere:
             areas = self.teacher.areas()
             if areas:
-                regions = [area.region(self._labels[area.image].shape[-2:]) for area in areas]
-                pixels = np.array([prod(high - low for low, high in region) for region in regions], float)
-                index = int(self._random.choice(len(areas), p=pixels / pixels.sum()))
-                place = [self._random.integers(low, high) for low, high in regions[index]]
-                at = np.array([*areas[index].position, *place])
-                return self._around(areas[index].image, at, size, source)
+                return self._draw_answered(areas, size, source)
         return self._draw(size, source)
+
+    def _draw_answered(self, areas: Sequence[Area], size: tuple[int, ...], source: tuple[int, ...]) -> Patch:
+        """A patch anywhere in these areas, all of their pixels alike."""
+        regions = [area.region(self._labels[area.image].shape[-2:]) for area in areas]
+        pixels = np.array([prod(high - low for low, high in region) for region in regions], float)
+        index = int(self._random.choice(len(areas), p=pixels / pixels.sum()))
+        place = [self._random.integers(low, high) for low, high in regions[index]]
+        return self._around(areas[index].image, np.array([*areas[index].position, *place]), size, source)
 
     def _draw(self, size: tuple[int, ...], source: tuple[int, ...]) -> Patch:
         self._n_newest -= 1

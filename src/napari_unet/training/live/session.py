@@ -66,8 +66,9 @@ class LiveSession:
         )
         self._is_asked = False
         self._copies: list[Path] = []
-        self._teacher = self._new_teacher(device, precision) if self._file.is_taught else None
-        network = self._starting_network(parent, device)
+        starter = self._starter()
+        self._teacher = self._new_teacher(starter, device, precision) if self._file.is_taught else None
+        network = self._starting_network(parent, starter, device)
         self._learner = Learner(
             self._sampler,
             request.annotation,
@@ -123,18 +124,21 @@ class LiveSession:
 
     # To begin with
 
-    def _new_teacher(self, device: torch.device, precision: torch.dtype) -> Teacher:
-        images, settings = self._request.images, self._request.settings
-        starter = starter_for(images[0].n_channels) if settings.starter else None
-        painted = self._sampler.class_places
-        return Teacher(images, self._statistics, painted, starter, device, precision, settings.seed)
+    def _starter(self) -> UNet | None:
+        request = self._request
+        if not request.settings.starter:
+            return None
+        torch.manual_seed(request.settings.seed)  # of its output layer
+        return starter_for(request.images[0].n_channels, len(request.annotation.classes))
 
-    def _starting_network(self, parent: Model | None, device: torch.device) -> UNet:
+    def _new_teacher(self, starter: UNet | None, device: torch.device, precision: torch.dtype) -> Teacher:
+        images, seed = self._request.images, self._request.settings.seed
+        return Teacher(images, self._statistics, self._sampler.class_places, starter, device, precision, seed)
+
+    def _starting_network(self, parent: Model | None, starter: UNet | None, device: torch.device) -> UNet:
         request, settings = self._request, self._request.settings
-        if parent is None and settings.starter and settings.width is None:
-            starter = starter_for(request.images[0].n_channels, len(request.annotation.classes))
-            if starter is not None:
-                return starter
+        if parent is None and starter is not None and settings.width is None:
+            return starter
         if parent is None:
             width = settings.width or WIDTH["cpu" if device.type == "cpu" else "gpu"]
             n_channels, n_classes = request.images[0].n_channels, len(request.annotation.classes)

@@ -75,14 +75,15 @@ class Showing:
 
     def forget(self) -> None:
         """The classes are others: what the last network shown says means something else."""
-        self._network, self._is_new, self._step = None, True, self._learner.steps
+        self._network, self._step = None, self._learner.steps
 
     def events(self, interrupted: Callable[[], bool], *, resting: bool) -> Generator[Event, None, bool]:
         """Predict what is in view if that is due, then what is around it; returns whether anything was."""
+        if not self._previews.is_looking:
+            return False
         now = time.monotonic()
-        if self._previews.is_looking:
-            self._take(now, resting=resting)
-        if self._network is None or not self._previews.is_looking:
+        self._take(now, resting=resting)
+        if self._network is None:
             return False
         found, until = False, now
         while (

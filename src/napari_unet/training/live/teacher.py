@@ -20,10 +20,11 @@ from torch import Tensor
 from napari_unet.events import Box
 from napari_unet.images import Image, IntensityStatistics
 from napari_unet.nets import UNet
-from napari_unet.training.live.areas import SIDE, Area, Features, by_area, parts_of
+from napari_unet.training.live.areas import SIDE, Area, Features, by_area
 from napari_unet.training.live.committee import deal
 from napari_unet.training.live.filters import restained
 from napari_unet.training.live.panel import Lesson, Panel
+from napari_unet.training.patches import grid_cells
 
 MORE, MOST = 4, 24
 """Areas that are taken in at a time, and that are known at most."""
@@ -106,11 +107,12 @@ class Teacher:
     def correct(self, image: int, region: Box) -> None:
         """Something is painted in a region, in label axes: what was answered around it may be what was wrong."""
         self._is_stale = True
-        position, plane = tuple(low for low, _ in region[:-2]), self._shapes[image][-2:]
+        position = tuple(low for low, _ in region[:-2])
         near = tuple((low - NEAR, high + NEAR) for low, high in region[-2:])
-        for area, of, _ in parts_of(image, position, near, plane):
-            if area in self._answers:
-                self._answers[area][(slice(None), *of)] = 0
+        for cell in grid_cells(near, SIDE, self._shapes[image][-2:]):
+            answer = self._answers.get(Area(image, position, *cell.at))
+            if answer is not None:
+                answer[(slice(None), *cell.of)] = 0
 
     def hurry(self) -> None:
         """Do not wait: there are strokes of a class that is not known yet."""
@@ -139,7 +141,8 @@ class Teacher:
         """Go on for so long with taking in what is painted, if that is due; returns whether it is done by now."""
         if self._work is None:
             waited = time.monotonic() - self._done_at
-            if not (self._is_stale or not self._is_complete) or waited < max(PAUSE, PATIENCE * self._took):
+            is_due = self._is_stale or not self._is_complete
+            if not is_due or waited < max(PAUSE, PATIENCE * self._took):
                 return False
             self._is_stale, self._took = False, 0.0
             self._work = self._take_in()
@@ -161,10 +164,10 @@ class Teacher:
         """Probabilities (n_classes, *size) of a region that may reach beyond the plane; all 0 where not known."""
         found = np.zeros((n_classes, *(high - low for low, high in region)), np.float32)
         answers = self._answers
-        for area, of, to in parts_of(image, position, region, self._shapes[image][-2:]):
-            answer = answers.get(area)
+        for cell in grid_cells(region, SIDE, self._shapes[image][-2:]):
+            answer = answers.get(Area(image, position, *cell.at))
             if answer is not None and len(answer) == n_classes:
-                found[(slice(None), *to)] = answer[(slice(None), *of)]
+                found[(slice(None), *cell.to)] = answer[(slice(None), *cell.of)]
         return found
 
     # One round
