@@ -132,7 +132,7 @@ class PreviewBar(QWidget):
         if n:
             self._say(f"Accepted {n:,} pixels {place}. {UNDO}", "plain")
         else:
-            self._say(f"Nothing unlabelled {place} is sure yet. Paint there instead.", "plain")
+            self._say(f"Nothing unlabelled {place} is sure yet. Wait a little, or paint there.", "plain")
 
     def correct_copy(self) -> None:
         """Copy the prediction into a layer of its own that is painted on and learnt from."""
