@@ -43,7 +43,7 @@ MARKS = (10.0, 30.0, 60.0)
 PIXELS = 1000
 TREES = 100
 RECIPES = ("live", "scratch", "forest")
-"""As the plugin does it; the same without the starter; a random forest."""
+"""As the plugin does it; the same without the starter, for 10 s only; a random forest."""
 
 LEARNING = ("src/napari_unet", "scripts/starter")
 """What learns, and what makes strokes."""
@@ -132,7 +132,8 @@ def _live(
     steps: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        kept = {mark: folder / f"{mark:g}.safetensors" for mark in MARKS}
+        marks = MARKS if wanted["recipe"] == "live" else MARKS[:1]
+        kept = {mark: folder / f"{mark:g}.safetensors" for mark in marks}
         settings = LiveSettings(seed=wanted["seed"], starter=wanted["recipe"] == "live")
         request = LiveRequest(
             (read_image(painted),),
@@ -141,7 +142,7 @@ def _live(
             folder / "live.safetensors",
         )
         started, step = time.monotonic(), 0
-        due = list(MARKS)
+        due = list(marks)
         for event in run_inline(request, lambda: not due, inbox):
             if isinstance(event, Started):
                 inbox.put(Looking(0, whole))

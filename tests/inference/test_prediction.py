@@ -289,19 +289,23 @@ def test_images_met_before_are_forgotten(tmp_path: Path) -> None:
     np.testing.assert_array_equal(after, alone)
 
 
-@pytest.mark.parametrize(("n_images", "value"), [(100, None), (0, None), (3, 7)])
-def test_nothing_is_adapted_with_many_images_or_to_nothing(
-    tmp_path: Path, n_images: int, value: int | None
+@pytest.mark.parametrize(
+    ("n_images", "value", "recipe"),
+    [(100, None, "default"), (0, None, "default"), (3, 7, "default"), (3, None, "live")],
+)
+def test_nothing_is_adapted_with_many_images_or_to_nothing_or_after_live(
+    tmp_path: Path, n_images: int, value: int | None, recipe: str
 ) -> None:
     pixels = noise(32, 32) if value is None else np.full((32, 32), value, np.uint8)
-    image, model = Image("image", (pixels,), "YX"), of_images(n_images)
+    image, model = Image("image", (pixels,), "YX"), of_images(n_images, recipe)
     off = FP32.model_copy(update={"adapt_to_image": False})
     actual, expected = (assemble(run(model, tmp_path, [image], settings=s), image) for s in (FP32, off))
     np.testing.assert_array_equal(actual, expected)
 
 
-def of_images(n: int) -> Model:
+def of_images(n: int, recipe: str = "default") -> Model:
     """A model trained on so many images."""
     model = make_model()
     images = {f"image {i}": f"{i:064x}" for i in range(n)}
-    return Model(model.network, model.record.model_copy(update={"images": images}))
+    changed = {"images": images, "plan": {"recipe": recipe}}
+    return Model(model.network, model.record.model_copy(update=changed))

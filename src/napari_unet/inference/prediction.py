@@ -222,7 +222,10 @@ def _run(
     directed = record.network.is_directed
     linked = "Z" * settings.link_slices + "T" * settings.link_frames
     decoding = settings.objects.over(record.objects)
-    adaptable = settings.adapt_to_image and record.network.norm == "batch"
+    # What a live network was taught holds for other stains as it is: docs/decisions/0013.
+    adaptable = (
+        settings.adapt_to_image and record.network.norm == "batch" and record.plan.get("recipe") != "live"
+    )
     share = image_share(len(record.images)) if adaptable else 0.0
     total = sum(prod(b - a for a, b in box) for box in boxes)
     done = 0

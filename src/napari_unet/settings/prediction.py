@@ -44,7 +44,7 @@ class PredictSettings(ComputeSettings):
         True,
         title="Adapt to image",
         description="Mix the network's batch norm statistics with those of the image, if it was trained on few "
-        "images: one that looks a little different comes out better.",
+        "images: one that looks a little different comes out better. Not done for a model of Live.",
         json_schema_extra=ADVANCED,
     )
     average_turns: bool = Field(

@@ -22,11 +22,12 @@ def test_are_nearly_those_of_scikit_image():
 
 
 def test_every_channel_has_its_own():
+    torch.manual_seed(0)
     images = torch.randn(2, 3, 40, 50)
     found = filter_bank(images)
     assert found.shape == (2, 3 * PER_CHANNEL, 40, 50)
     alone = filter_bank(images[1:, 2:])
-    torch.testing.assert_close(found[1:, 2 * PER_CHANNEL :], alone)
+    torch.testing.assert_close(found[1:, 2 * PER_CHANNEL :], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_a_narrow_image_is_possible():

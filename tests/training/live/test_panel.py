@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_unet.training.live import committee
+from napari_unet.training.live import panel as module
 from napari_unet.training.live.panel import Lesson, Panel, class_shares
 
 
@@ -44,6 +45,13 @@ def test_shares_are_between_the_estimate_and_even_ones():
     shares = fitted().shares(torch.tensor([0.9, 0.1]))
     assert 0.5 < shares[0] < 0.9
     assert shares.sum() == pytest.approx(1)
+
+
+def test_what_is_painted_is_never_taken_to_be_nowhere(monkeypatch):
+    monkeypatch.setattr(module, "class_shares", lambda *_: np.array([1.0, 0.0]))
+    shares = fitted().shares(torch.tensor([1.0, 0.0]))
+    expected = module.LEAST_SHARE ** (1 - module.EVEN)
+    np.testing.assert_allclose(shares, np.array([1, expected]) / (1 + expected))
 
 
 def test_shares_follow_from_what_is_taken_for_what():

@@ -109,6 +109,17 @@ class Features:
         inside = slice(top, top + height), slice(left, left + width)
         return tuple(kind[(0, slice(None), *inside)].half() for kind in kinds)
 
+    def guide(self, area: Area) -> Tensor:
+        """The normalised image (C, height, width) of an area, in float32."""
+        return self._read(area, area.region(self._images[area.image].label_shape[-2:]))
+
+    def _read(self, area: Area, region: Box) -> Tensor:
+        """Pixels of the plane of an area."""
+        pixels: NDArray[np.float32] = read_normalised(
+            self._images[area.image], self._statistics[area.image], area.position, region
+        )
+        return torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device)
+
     def _seen(self, area: Area) -> tuple[Tensor, tuple[int, int], tuple[int, int]]:
         """An area with what is around it, (1, C, Y, X); where in that it begins, and its size."""
         shape = self._images[area.image].label_shape[-2:]
@@ -117,11 +128,8 @@ class Features:
             (max(low - REACH, 0), min(high + REACH, full))
             for (low, high), full in zip(region, shape, strict=True)
         )
-        pixels: NDArray[np.float32] = read_normalised(
-            self._images[area.image], self._statistics[area.image], area.position, around
-        )
         (top, bottom), (left, right) = region
-        image = torch.from_numpy(np.ascontiguousarray(pixels))[None].to(self._device)
+        image = self._read(area, around)[None]
         more = [-side % MULTIPLE for side in image.shape[-2:]]
         image = F.pad(image, (0, more[1], 0, more[0]), mode="replicate")
         return image, (top - around[0][0], left - around[1][0]), (bottom - top, right - left)

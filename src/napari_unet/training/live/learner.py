@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,7 +26,9 @@ from napari_unet.training.losses import CombinedLoss, balanced_weights
 from napari_unet.training.optimisation import Optimisation
 
 PATCH, BATCH = 128, 8
-RATE = 2e-3
+RATE, STARTER_RATE = 2e-3, 1e-3
+"""Learning rates of a network that knows nothing, or something else, and of one that begins as the starter."""
+
 CONSISTENCY = 0.3
 """Weight of what two views of a patch disagree by: what is learnt without a teacher from pixels that nobody painted."""
 
@@ -65,8 +68,9 @@ class Learner:
         Start of the random numbers.
     teacher : Teacher, optional
         What the sampler's patches are taught by.
-    waits : bool
-        Whether nothing is learnt before the teacher has answers: a new network has nothing to show without.
+    begins : {"model", "starter", "new"}
+        What the network is. A model has something to show; the others wait for the teacher's answers, and a starter
+        then takes the output layer that fits them.
 
     Attributes
     ----------
@@ -88,10 +92,10 @@ class Learner:
         seed: int,
         teacher: Teacher | None = None,
         *,
-        waits: bool = False,
+        begins: Literal["model", "starter", "new"] = "model",
     ) -> None:
         self._sampler = sampler
-        self._waits = waits
+        self._waits, self._is_starter = begins != "model", begins == "starter"
         self._teacher = sampler.teacher = teacher
         self.annotation = annotation
         self._device = device
@@ -121,10 +125,19 @@ class Learner:
     def weigh(self) -> None:
         """Take note of what is painted: every class counts the same, however much there is of it."""
         counts = self._sampler.all_class_counts
-        loss: nn.Module = CombinedLoss(pooled=True, class_weights=balanced_weights(counts))
+        weight = TAUGHT * min(1.0, STROKES / max(1, sum(counts))) if self._teacher is not None else 0.0
+        self._is_heard = weight > LEAST_TAUGHT
+        # A Dice of strokes is no likelihood: together with a teacher it makes what is small too large.
+        loss: nn.Module = CombinedLoss(
+            *((1.0, 0.0) if self._is_heard else (0.5, 0.5)),
+            pooled=True,
+            class_weights=balanced_weights(counts),
+        )
         if self._teacher is not None:
-            weight, shares = TAUGHT * min(1.0, STROKES / max(1, sum(counts))), self._teacher.shares
-            self._is_heard = weight > LEAST_TAUGHT
+            shares = self._teacher.shares
+            if self._is_starter and not self.steps and self._teacher.output_layer is not None:
+                for each in (self._optimisation.network, self.network):
+                    self._teacher.output_layer.put_into(each)
             if shares is not None:
                 loss = AtShares(loss, shares)
                 if any(n and not share for n, share in zip(counts, shares, strict=True)):
@@ -189,7 +202,8 @@ class Learner:
         return TiledNetwork(self.network, self._device, optimisation.precision, turns=turns)
 
     def _optimise(self, network: UNet) -> Optimisation:
-        return Optimisation(network, "default", RATE, self._device, self._precision, consistency=CONSISTENCY)
+        rate = STARTER_RATE if self._is_starter else RATE
+        return Optimisation(network, "default", rate, self._device, self._precision, consistency=CONSISTENCY)
 
 
 class AtShares(nn.Module):

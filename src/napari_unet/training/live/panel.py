@@ -22,6 +22,10 @@ ROUNDS = 100
 FEW = 16
 """Pixels of a class below which its mistakes are not known."""
 
+LEAST_SHARE = 0.02
+"""What somebody paints covers as much: strokes beside it are mistaken more often than what is far away, so that an
+estimate may come out at nothing."""
+
 EVEN = 0.5
 """0 if classes are taken to cover as much as is estimated, 1 if all the same: the estimate is of a few strokes."""
 
@@ -86,7 +90,8 @@ class Panel:
 
     def shares(self, mean: Tensor) -> NDArray[np.float64]:
         """How much each class is taken to cover, (K,), from the mean probabilities of all pixels, (K,)."""
-        moderate = class_shares(self._held_out, self._lesson.classes, mean) ** (1 - EVEN)
+        estimated = class_shares(self._held_out, self._lesson.classes, mean)
+        moderate = np.maximum(estimated, LEAST_SHARE) ** (1 - EVEN)
         return np.asarray(moderate / moderate.sum())
 
     def _cost(self, probabilities: Tensor) -> float:
