@@ -112,46 +112,32 @@ def test_a_network_that_answers_by_shares_is_judged_as_if_they_were_even():
     torch.testing.assert_close(unknown(logits, target), loss(logits, target))
 
 
-STROKES = ((1, 5, 5), (1, 40, 20), (1, 70, 45), (1, 25, 62), (2, 40, 40), (2, 32, 32), (2, 54, 50))
-
-
-def taught_learner(monkeypatch, begins, network, starter=None):
-    """A learner of a bright square, its teacher, and the normalised image."""
+def test_a_taught_network_answers_where_nothing_is_painted(monkeypatch):
     monkeypatch.setattr(module, "PATCH", 32)
     monkeypatch.setattr(module, "BATCH", 4)
     image = bright_square()
     sampler = sampler_of(image)
-    for stroke in STROKES:
-        paint(sampler, *stroke)
+    for value, y, x in (
+        (1, 5, 5),
+        (1, 40, 20),
+        (1, 70, 45),
+        (1, 25, 62),
+        (2, 40, 40),
+        (2, 32, 32),
+        (2, 54, 50),
+    ):
+        paint(sampler, value, y, x)
     made = Image("image", (image,), "YX")
     statistics = [Normalisation().statistics(made)]
-    teacher = Teacher([made], statistics, sampler.class_places, starter, CPU, torch.float32, 0)
+    teacher = Teacher([made], statistics, sampler.class_places, None, CPU, torch.float32, 0)
     annotation = default_annotation("scribbles", [1, 2])
-    learner = Learner(sampler, annotation, network, CPU, torch.float32, 0, teacher, begins=begins)
-    teacher.correct(0, ((5, 9), (5, 9)))
-    learner.weigh()
-    return learner, teacher, statistics[0].apply(image[None])
-
-
-def test_a_taught_network_answers_where_nothing_is_painted(monkeypatch):
-    made, teacher, normal = taught_learner(monkeypatch, "new", new_network(1, 2, 4, seed=0))
-    with made as learner:
+    network = new_network(1, 2, 4, seed=0)
+    with Learner(sampler, annotation, network, CPU, torch.float32, 0, teacher, waits=True) as learner:
+        teacher.correct(0, ((5, 9), (5, 9)))
+        learner.weigh()
         while not teacher.is_ready:
             assert np.isnan(learner.learn(0.05)) or teacher.is_ready
         before = learner.steps
         while learner.steps < before + 50:
             assert np.isfinite(learner.learn(0.0))
-        assert dice_of_square(learner, normal) > 0.8
-
-
-def test_a_starter_begins_with_the_output_layer_that_fits_it(monkeypatch):
-    network = new_network(1, 2, 4, seed=0)
-    made, teacher, normal = taught_learner(monkeypatch, "starter", network, starter=network)
-    with made as learner:
-        while not learner.steps:
-            learner.learn(0.0)
-        weight = learner.network.outc.conv.weight.flatten(1)
-        torch.testing.assert_close(weight, teacher.output_layer.weight, atol=0.01, rtol=0)
-        while learner.steps < 50:
-            learner.learn(0.0)
-        assert dice_of_square(learner, normal) > 0.8
+        assert dice_of_square(learner, statistics[0].apply(image[None])) > 0.8

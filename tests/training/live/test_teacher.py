@@ -70,21 +70,6 @@ def test_answers_beyond_the_strokes(starter):
     assert (found[1, 8:-8, 72:-8] > 0.5).mean() > 0.95
 
 
-def test_a_starter_is_given_the_output_layer_that_answers_alike():
-    torch.manual_seed(0)
-    starter = UNet(1, 2, width=16, depth=1).eval()
-    made = teacher_of(halves(), places=[[(0, square(30, 20))], [(0, square(40, 90))]], starter=starter)
-    assert made.output_layer is None
-    taught(made)
-    for area in made.areas():
-        features = made._known[area][-1].flatten(1).T.float()
-        found = (features @ made.output_layer.weight.T + made.output_layer.bias).argmax(1).numpy()
-        wanted = made.answers(0, (), area.region((128, 128)), 2).argmax(0).ravel()
-        assert (found == wanted).mean() > 0.7  # of random features
-    made.forget()
-    assert made.output_layer is None
-
-
 def test_only_areas_with_strokes_or_in_view_are_known():
     made = taught(teacher_of(halves(192, 192), places=[[(0, square(10, 10))], [(0, square(70, 140))]]))
     assert set(made.areas()) == {Area(0, (), 0, 0), Area(0, (), 1, 2)}

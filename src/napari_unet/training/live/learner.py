@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
-from typing import Literal
 
 import numpy as np
 import torch
@@ -26,9 +25,7 @@ from napari_unet.training.losses import CombinedLoss, balanced_weights
 from napari_unet.training.optimisation import Optimisation
 
 PATCH, BATCH = 128, 8
-RATE, STARTER_RATE = 2e-3, 1e-3
-"""Learning rates of a network that knows nothing, or something else, and of one that begins as the starter."""
-
+RATE = 2e-3
 CONSISTENCY = 0.3
 """Weight of what two views of a patch disagree by: what is learnt without a teacher from pixels that nobody painted."""
 
@@ -68,9 +65,8 @@ class Learner:
         Start of the random numbers.
     teacher : Teacher, optional
         What the sampler's patches are taught by.
-    begins : {"model", "starter", "new"}
-        What the network is. A model has something to show; the others wait for the teacher's answers, and a starter
-        then takes the output layer that fits them.
+    waits : bool
+        Whether nothing is learnt before the teacher has answers: a new network has nothing to show without.
 
     Attributes
     ----------
@@ -92,10 +88,10 @@ class Learner:
         seed: int,
         teacher: Teacher | None = None,
         *,
-        begins: Literal["model", "starter", "new"] = "model",
+        waits: bool = False,
     ) -> None:
         self._sampler = sampler
-        self._waits, self._is_starter = begins != "model", begins == "starter"
+        self._waits = waits
         self._teacher = sampler.teacher = teacher
         self.annotation = annotation
         self._device = device
@@ -135,9 +131,6 @@ class Learner:
         )
         if self._teacher is not None:
             shares = self._teacher.shares
-            if self._is_starter and not self.steps and self._teacher.output_layer is not None:
-                for each in (self._optimisation.network, self.network):
-                    self._teacher.output_layer.put_into(each)
             if shares is not None:
                 loss = AtShares(loss, shares)
                 if any(n and not share for n, share in zip(counts, shares, strict=True)):
@@ -202,8 +195,7 @@ class Learner:
         return TiledNetwork(self.network, self._device, optimisation.precision, turns=turns)
 
     def _optimise(self, network: UNet) -> Optimisation:
-        rate = STARTER_RATE if self._is_starter else RATE
-        return Optimisation(network, "default", rate, self._device, self._precision, consistency=CONSISTENCY)
+        return Optimisation(network, "default", RATE, self._device, self._precision, consistency=CONSISTENCY)
 
 
 class AtShares(nn.Module):

@@ -77,7 +77,7 @@ class LiveSession:
             precision,
             request.settings.seed,
             self._teacher,
-            begins="model" if parent is not None else "starter" if network is starter else "new",
+            waits=parent is None,
         )
         self._showing = Showing(request.images, self._statistics, self._learner, request.settings.seed)
         self._painted_at = self._saved_at = time.monotonic()

@@ -24,7 +24,6 @@ from napari_unet.training.live.areas import SIDE, Area, Features, by_area
 from napari_unet.training.live.committee import deal
 from napari_unet.training.live.filters import restained
 from napari_unet.training.live.guided import guided_filter
-from napari_unet.training.live.output_layer import OutputLayer, fit_output_layer
 from napari_unet.training.live.panel import Lesson, Panel
 from napari_unet.training.patches import grid_cells
 
@@ -48,9 +47,6 @@ GRID = (MOST, 1 << 20, 1 << 20)
 
 SPARSE = 8
 """Every so many-th pixel of an area tells how much features vary."""
-
-FITTED = 20000
-"""Pixels, at random, that an output layer is fitted to."""
 
 PAUSE, PATIENCE = 4.0, 4.0
 """What is painted is taken in anew after so many seconds, and after so many times what that took last."""
@@ -79,8 +75,6 @@ class Teacher:
     ----------
     shares : ndarray of float64, (K,), or None
         How much each class is taken to cover; 0 for those that are not painted. ``None`` before there are answers.
-    output_layer : OutputLayer or None
-        That makes of the starter's features what was answered first; ``None`` without a starter, or before.
     """
 
     def __init__(
@@ -104,7 +98,6 @@ class Teacher:
         self._is_stale, self._is_complete = False, True
         self._took, self._done_at = 0.0, -np.inf
         self.shares: NDArray[np.float64] | None = None
-        self.output_layer: OutputLayer | None = None
 
     def look(self, image: int, region: Box) -> None:
         """Somebody looks at this region, in label axes: what is there is answered too."""
@@ -129,7 +122,6 @@ class Teacher:
     def forget(self) -> None:
         """The classes are others: answers mean nothing any more."""
         self._answers, self.shares, self._work, self._is_stale = {}, None, None, True
-        self.output_layer = None
         self.hurry()
 
     @property
@@ -219,23 +211,9 @@ class Teacher:
             full[present] = guided_filter(self._features.guide(area), weighed).cpu()
             answers[area] = full
             yield
-        if self.output_layer is None and len(lesson.kinds) > 1:
-            self.output_layer = self._fit(answers, random)
-            yield
         self._answers = answers
         self.shares = np.zeros(n_classes)
         self.shares[present] = shares
-
-    def _fit(self, answers: dict[Area, NDArray[np.float16]], random: np.random.Generator) -> OutputLayer:
-        """An output layer for the starter that answers like this."""
-        features, wanted, share = [], [], FITTED / sum(answer[0].size for answer in answers.values())
-        for area, answer in answers.items():
-            chosen = random.integers(answer[0].size, size=max(1, round(min(1, share) * answer[0].size)))
-            features.append(self._known[area][-1].flatten(1)[:, torch.from_numpy(chosen).to(self._device)].T)
-            wanted.append(torch.from_numpy(answer.reshape(len(answer), -1)[:, chosen].T))
-        return fit_output_layer(
-            torch.cat(features).float(), torch.cat(wanted).to(self._device, torch.float32)
-        )
 
     def _wanted(self, places: Sequence[dict[Area, NDArray[np.int32]]]) -> list[Area]:
         """Areas to know: for each class the one with most of it, what is painted in view, then elsewhere, the view."""
