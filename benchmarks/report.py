@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 
-from benchmarks import report_objects, report_speed
+from benchmarks import report_live, report_objects, report_speed
 from benchmarks.accuracy.__main__ import RESULTS
 from benchmarks.accuracy.lines import Line, read_lines
 from benchmarks.accuracy.recipes import ABLATION_SETS, OUR_MINUTES, RECIPES, VARIANTS
@@ -17,6 +17,7 @@ from benchmarks.markdown import MISSING, number, table
 
 SPEED = RESULTS.with_name("speed.jsonl")
 OBJECTS = RESULTS.with_name("objects.jsonl")
+SCRIBBLES = RESULTS.with_name("scribbles.jsonl")
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = Path("images") / "accuracy.svg"
 
@@ -72,14 +73,23 @@ class Lines:
         return (line for seeds in self.chosen.values() for line in seeds.values())
 
 
-def page(lines: Lines, speed: Sequence[Line] = (), objects: Sequence[Line] = ()) -> str:
+def page(
+    lines: Lines, speed: Sequence[Line] = (), objects: Sequence[Line] = (), scribbles: Sequence[Line] = ()
+) -> str:
     """Return the whole page, from result lines alone: the same lines give the same page."""
     parts = [HEAD, _circumstances(lines)]
     parts += ["## Minutes of training", _by_minutes(lines), f"![Scores by minutes]({PLOT.as_posix()})"]
     parts += ["## Five minutes, everybody", _rivals(lines), _rival_notes()]
     if any(line["recipe"] in VARIANTS for line in lines):
         parts += ["## One thing changed", _ablation(lines.beside_variants())]
-    parts += [report_objects.section(objects), report_speed.section(speed)]
+    full = {
+        one.name: lines.headline(one.headlines[0], one.name, "ours", OUR_MINUTES[-1]) for one in SETS.values()
+    }
+    parts += [
+        report_live.section(scribbles, full),
+        report_objects.section(objects),
+        report_speed.section(speed),
+    ]
     parts.append("## Every score")
     for measured in SETS.values():
         details = _details(lines, measured)
@@ -243,11 +253,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--speed", type=Path, default=SPEED)
     parser.add_argument("--objects", type=Path, default=OBJECTS)
+    parser.add_argument("--scribbles", type=Path, default=SCRIBBLES)
     parser.add_argument("--page", type=Path, default=PAGE)
     options = parser.parse_args(arguments)
     lines = Lines(read_lines(options.results))
     speed = read_lines(options.speed)
-    options.page.write_text(page(lines, speed, read_lines(options.objects)), encoding="utf-8")
+    text = page(lines, speed, read_lines(options.objects), read_lines(options.scribbles))
+    options.page.write_text(text, encoding="utf-8")
     try:
         draw(lines, options.page.parent / PLOT)
         report_speed.draw(speed, options.page.parent / report_speed.PLOT)

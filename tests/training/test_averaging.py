@@ -36,6 +36,16 @@ def test_the_average_follows_the_formula(network):
         torch.testing.assert_close(parameter, torch.full_like(parameter, expected))
 
 
+def test_with_a_memory_of_a_half_it_is_the_mean_from_the_beginning_on(network):
+    set_all(network, 5.0)
+    average = AveragedNetwork(network, memory=0.5)
+    for value in (1.0, 3.0, -2.0):
+        set_all(network, value)
+        average.update(network)
+    for parameter in average.network.parameters():
+        torch.testing.assert_close(parameter, torch.full_like(parameter, (5 + 1 + 3 - 2) / 4))
+
+
 def test_without_memory_it_copies(network):
     average = AveragedNetwork(network, max_decay=0.0)
     set_all(network, 0.7)

@@ -15,9 +15,9 @@ from napari_unet.nets import UNet
 class AveragedNetwork:
     """Exponential moving average of a network's weights (Polyak averaging).
 
-    Its memory is the last tenth of the steps made so far, at most 1000, so it suits runs of any length. The
-    running statistics of batch norm belong to certain weights and cannot be averaged with them:
-    :meth:`estimate_statistics` takes them anew before the average is used.
+    Its memory is a part of the steps made so far, at most 1000 of them, so it suits runs of any length. The running
+    statistics of batch norm belong to certain weights and cannot be averaged with them: :meth:`estimate_statistics`
+    takes them anew before the average is used.
 
     Parameters
     ----------
@@ -25,6 +25,9 @@ class AveragedNetwork:
         The network in training; its weights are the first average.
     max_decay : float
         Weight of the past; 0 copies the network instead of averaging.
+    memory : float
+        The part of the steps made so far that is remembered; with 0.5 every step counts the same, and the weights in
+        the beginning as one of them.
 
     Attributes
     ----------
@@ -32,15 +35,15 @@ class AveragedNetwork:
         The average, in evaluation mode.
     """
 
-    def __init__(self, network: UNet, max_decay: float = 0.999) -> None:
-        self._max_decay = max_decay
+    def __init__(self, network: UNet, max_decay: float = 0.999, memory: float = 0.1) -> None:
+        self._max_decay, self._steps = max_decay, 1 / memory
         self.network = deepcopy(network).eval().requires_grad_(False)
         self._updates = 0
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take in the weights after one optimiser step."""
-        decay = min((1 + self._updates) / (10 + self._updates), self._max_decay)
+        decay = min((1 + self._updates) / (self._steps + self._updates), self._max_decay)
         self._updates += 1
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
 

@@ -24,6 +24,9 @@ from napari_unet.training.views import TwoViews, disagreement
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
 
+MEMORY, HELD_MEMORY = 0.1, 0.5
+"""Of the average, in steps made so far: of a network, and of one that keeps its parent's answers."""
+
 UNSTABLE = "Training became unstable; it goes on from the last good weights in full precision."
 """What to say of :meth:`Optimisation.fall_back`."""
 
@@ -93,7 +96,8 @@ class Optimisation:
             self.optimizers = default_optimizers(self.network, learning_rate, precision)
         self._consistency = consistency
         self._parent = None if parent is None else parent.to(device).eval().requires_grad_(False)
-        self.average = AveragedNetwork(self.network, max_decay=0.0 if recipe == "classic" else 0.999)
+        max_decay, memory = 0.0 if recipe == "classic" else 0.999, MEMORY if parent is None else HELD_MEMORY
+        self.average = AveragedNetwork(self.network, max_decay, memory)
         self._clip = MAX_NORM if recipe == "default" else float("inf")
         self._scaler = torch.amp.GradScaler(
             device.type, init_scale=2.0**10, enabled=precision == torch.float16
