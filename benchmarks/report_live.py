@@ -18,11 +18,11 @@ CLOSED = {"10": -BELOW, "30": 0.2, "60": 0.35}
 
 HEAD = """## Live
 
-By `python -m benchmarks.scribbles`: strokes of about 1000 pixels, made from the truth of one training image; Dice on the
-test images after so many seconds of painting and learning, the median of {seeds} seeds, each with an image and strokes of
-its own. Beside it a random forest on scikit-image's multi-scale features that learnt from the same strokes, and 20 minutes
-of training on all training images, fully annotated. In brackets what is aimed at: the forest, less 0.005, after 10 s; a
-fifth and 35% of the way from the forest to full annotation after 30 and 60 s.
+By `python -m benchmarks.scribbles`: strokes of about 1000 pixels, made from the truth of one training image; Dice on
+the test images after so many seconds of painting and learning, the median of {seeds} seeds, each with an image and
+strokes of its own. Beside it a random forest on scikit-image's multi-scale features that learnt from the same
+strokes, and 20 minutes of training on all training images, fully annotated. In brackets what is aimed at: the forest,
+less 0.005, after 10 s; a fifth and 35% of the way from the forest to full annotation after 30 and 60 s.
 """
 
 
