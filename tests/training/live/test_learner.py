@@ -66,6 +66,8 @@ def test_a_class_that_comes_later_is_learnt_too(monkeypatch):
     paint(sampler, 2, 40, 40)
     annotation = default_annotation("scribbles", [1, 2])
     with Learner(sampler, annotation, UNet(1, 2, width=2, depth=1), CPU, torch.float32, 0) as learner:
+        learner.weigh()
+        assert learner._optimisation.criterion.weight_dice == 0.5
         learner.learn(0.0)
         paint(sampler, 3, 20, 50)
         both = default_annotation("scribbles", [1, 2, 3])
@@ -135,6 +137,7 @@ def test_a_taught_network_answers_where_nothing_is_painted(monkeypatch):
     with Learner(sampler, annotation, network, CPU, torch.float32, 0, teacher, waits=True) as learner:
         teacher.correct(0, ((5, 9), (5, 9)))
         learner.weigh()
+        assert learner._optimisation.criterion.weight_dice == 0  # only where nobody teaches
         while not teacher.is_ready:
             assert np.isnan(learner.learn(0.05)) or teacher.is_ready
         before = learner.steps
