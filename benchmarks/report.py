@@ -86,7 +86,7 @@ def page(
         one.name: lines.headline(one.headlines[0], one.name, "ours", OUR_MINUTES[-1]) for one in SETS.values()
     }
     parts += [
-        report_live.section(scribbles, full),
+        report_live.section(Lines(scribbles), full),
         report_objects.section(objects),
         report_speed.section(speed),
     ]

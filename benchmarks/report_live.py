@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from benchmarks.accuracy.lines import Line
 from benchmarks.markdown import number, table
 from benchmarks.scribbles import MARKS, SUBJECTS
 
-BELOW = 0.005
-"""How far below the forest is still as good, and after a minute below half a minute."""
+if TYPE_CHECKING:
+    from benchmarks.report import Lines
 
-CLOSED = {"10": -BELOW, "30": 0.2, "60": 0.35}
-"""Parts of the way from the forest to full annotation that are aimed at; after 10 s no way, but nearly the forest."""
+BELOW = 0.005
+"""How far below the forest is still as good, after 10 s."""
+
+CLOSED = {"30": 0.2, "60": 0.35}
+"""Parts of the way from the forest to full annotation that are aimed at."""
 
 HEAD = """## Live
 
@@ -26,20 +29,20 @@ less 0.005, after 10 s; a fifth and 35% of the way from the forest to full annot
 """
 
 
-def section(lines: Sequence[Line], full: Mapping[str, float | None]) -> str:
+def section(lines: Lines, full: Mapping[str, float | None]) -> str:
     """Text and table; empty if nothing has been measured.
 
     Parameters
     ----------
-    lines : sequence of dict
+    lines : Lines
         Of ``scribbles.jsonl``.
     full : mapping of str to float or None
         For every set the Dice of full annotation.
     """
-    newest = _newest(lines)
+    minutes = MARKS[-1] / 60
     rows, seeds = [], 0
     for name, subject in SUBJECTS.items():
-        live, forest = newest[name, "live"], newest[name, "forest"]
+        live, forest = (lines.of(name, recipe, minutes) for recipe in ("live", "forest"))
         if not live:
             continue
         seeds = max(seeds, len(live))
@@ -48,7 +51,7 @@ def section(lines: Sequence[Line], full: Mapping[str, float | None]) -> str:
             f"{number(_median(live, mark))} ({number(aim(mark, base, most))})"
             for mark in (f"{seconds:g}" for seconds in MARKS)
         ]
-        without = number(_median(newest[name, "scratch"], "10"))
+        without = number(_median(lines.of(name, "scratch", minutes), "10"))
         commits = ", ".join(sorted({line["commit"] for line in live}))
         rows.append([f"{name}, {subject.title}", number(base), without, *cells, number(most), commits])
     titles = ["set", "forest", "10 s, no starter", *(f"{mark:g} s" for mark in MARKS), "full", "commit"]
@@ -59,20 +62,9 @@ def aim(mark: str, forest: float | None, full: float | None) -> float | None:
     """What is to be reached after so many seconds; ``None`` where the rest was not measured."""
     if forest is None:
         return None
-    if CLOSED[mark] < 0:
-        return forest + CLOSED[mark]
+    if mark not in CLOSED:
+        return forest - BELOW
     return None if full is None else forest + CLOSED[mark] * (full - forest)
-
-
-def _newest(lines: Sequence[Line]) -> dict[tuple[str, str], list[Line]]:
-    """Of every set and recipe the lines of the newest commit."""
-    found: dict[tuple[str, str], list[Line]] = defaultdict(list)
-    for line in sorted(lines, key=lambda line: line["date"]):
-        of_kind = found[line["set"], line["recipe"]]
-        if of_kind and of_kind[-1]["commit"] != line["commit"]:
-            of_kind.clear()
-        of_kind.append(line)
-    return found
 
 
 def _median(lines: Sequence[Line], mark: str) -> float | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from benchmarks.report import Lines
 
 from benchmarks import report_live
 
@@ -13,6 +14,7 @@ def line(recipe: str = "live", seed: int = 0, date: str = "2026-01-02", commit: 
         "set": "monuseg",
         "recipe": recipe,
         "seed": seed,
+        "minutes": 1.0,
         "commit": commit,
         "date": date,
         "dice": scores,
@@ -20,7 +22,7 @@ def line(recipe: str = "live", seed: int = 0, date: str = "2026-01-02", commit: 
 
 
 def cells(lines: list[dict[str, Any]]) -> list[str]:
-    text = report_live.section(lines, {"monuseg": 0.8})
+    text = report_live.section(Lines(lines), {"monuseg": 0.8})
     (row,) = [row for row in text.splitlines() if row.startswith("| monuseg")]
     return row.strip("| ").split(" | ")
 
@@ -29,7 +31,7 @@ LIVE = {"at_10": 0.6, "at_30": 0.65, "at_60": 0.7}
 
 
 def test_nothing_measured_gives_no_section() -> None:
-    assert report_live.section([], {}) == ""
+    assert report_live.section(Lines([]), {}) == ""
 
 
 def test_scores_stand_beside_the_forest_and_the_aims() -> None:
@@ -50,7 +52,7 @@ def test_the_median_of_the_seeds_of_the_newest_commit_counts() -> None:
     old = line(seed=3, date="2026-01-01", commit="old", at_10=0.9, at_30=0.9, at_60=0.9)
     new = [line(seed=seed, at_10=0.1 * seed, at_30=0.5, at_60=0.5) for seed in (1, 2, 6)]
     assert cells([*new, old])[3].startswith("0.200")
-    assert "median of 3 seeds" in report_live.section([*new, old], {})
+    assert "median of 3 seeds" in report_live.section(Lines([*new, old]), {})
 
 
 @pytest.mark.parametrize("mark", ["10", "30", "60"])

@@ -222,7 +222,7 @@ def _run(
     directed = record.network.is_directed
     linked = "Z" * settings.link_slices + "T" * settings.link_frames
     decoding = settings.objects.over(record.objects)
-    # What a live network was taught holds for other stains as it is: docs/decisions/0013.
+    # A live network predicts as its preview did, which is better, too: docs/decisions/0013.
     adaptable = (
         settings.adapt_to_image and record.network.norm == "batch" and record.plan.get("recipe") != "live"
     )

@@ -11,6 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from napari_unet.nets import UNet
 
+MEMORY = 0.1
+"""The part of the steps made so far that an average remembers, usually."""
+
 
 class AveragedNetwork:
     """Exponential moving average of a network's weights (Polyak averaging).
@@ -35,15 +38,15 @@ class AveragedNetwork:
         The average, in evaluation mode.
     """
 
-    def __init__(self, network: UNet, max_decay: float = 0.999, memory: float = 0.1) -> None:
-        self._max_decay, self._steps = max_decay, 1 / memory
+    def __init__(self, network: UNet, max_decay: float = 0.999, memory: float = MEMORY) -> None:
+        self._max_decay, self._memory = max_decay, memory
         self.network = deepcopy(network).eval().requires_grad_(False)
         self._updates = 0
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take in the weights after one optimiser step."""
-        decay = min((1 + self._updates) / (self._steps + self._updates), self._max_decay)
+        decay = min((1 + self._updates) / (1 / self._memory + self._updates), self._max_decay)
         self._updates += 1
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
 

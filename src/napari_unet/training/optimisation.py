@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from napari_unet.errors import TrainingDivergedError
 from napari_unet.nets import UNet
-from napari_unet.training.averaging import AveragedNetwork
+from napari_unet.training.averaging import MEMORY, AveragedNetwork
 from napari_unet.training.classic import setup_training
 from napari_unet.training.distillation import HELD, LEAST_CHANCE, forgetting
 from napari_unet.training.losses import CombinedLoss
@@ -24,8 +24,8 @@ from napari_unet.training.views import TwoViews, disagreement
 MAX_NORM = 1.0
 """Longest gradient; longer ones are shortened to it (default recipe)."""
 
-MEMORY, HELD_MEMORY = 0.1, 0.5
-"""Of the average, in steps made so far: of a network, and of one that keeps its parent's answers."""
+HELD_MEMORY = 0.5
+"""Of the average of a network that keeps its parent's answers: the mean of all weights, the parent's among them."""
 
 UNSTABLE = "Training became unstable; it goes on from the last good weights in full precision."
 """What to say of :meth:`Optimisation.fall_back`."""
@@ -96,8 +96,11 @@ class Optimisation:
             self.optimizers = default_optimizers(self.network, learning_rate, precision)
         self._consistency = consistency
         self._parent = None if parent is None else parent.to(device).eval().requires_grad_(False)
-        max_decay, memory = 0.0 if recipe == "classic" else 0.999, MEMORY if parent is None else HELD_MEMORY
-        self.average = AveragedNetwork(self.network, max_decay, memory)
+        self.average = AveragedNetwork(
+            self.network,
+            max_decay=0.0 if recipe == "classic" else 0.999,
+            memory=MEMORY if parent is None else HELD_MEMORY,
+        )
         self._clip = MAX_NORM if recipe == "default" else float("inf")
         self._scaler = torch.amp.GradScaler(
             device.type, init_scale=2.0**10, enabled=precision == torch.float16

@@ -123,7 +123,7 @@ class Learner:
         counts = self._sampler.all_class_counts
         weight = TAUGHT * min(1.0, STROKES / max(1, sum(counts))) if self._teacher is not None else 0.0
         self._is_heard = weight > LEAST_TAUGHT
-        # A Dice of strokes is no likelihood: together with a teacher it makes what is small too large.
+        # Shares shift the logits of a likelihood, which a Dice is not.
         loss: nn.Module = CombinedLoss(
             *((1.0, 0.0) if self._is_heard else (0.5, 0.5)),
             pooled=True,
